@@ -1,0 +1,250 @@
+"""Every setting of a run: frozen models, one per stage, read from and written to TOML.
+
+Only recipes and apps read these; the stages take plain arguments or one of these small models.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Range = tuple[float, float]
+
+
+class ConfigError(ValueError):
+    """A setting is unknown, of the wrong kind or out of range."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PreprocessConfig(_Frozen):
+    """How raw intensities become the network's input: the same object in training and prediction."""
+
+    method: Literal["percentile", "zscore", "range"] = "percentile"
+    low_percentile: Annotated[float, Field(ge=0, lt=100)] = 1.0
+    high_percentile: Annotated[float, Field(gt=0, le=100)] = 99.0
+    minimum: float = 0.0  # for "range": this raw value becomes 0
+    maximum: float = 65535.0  # for "range": this raw value becomes 1
+    clip: bool = True  # percentile and range: cut to 0..1
+    resize_to: tuple[int, int] | None = None  # (height, width) in pixels
+    pixel_size_um: float | None = None  # resize so that a pixel has this size, where known
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PreprocessConfig:
+        if self.low_percentile >= self.high_percentile:
+            raise ValueError("low_percentile must be below high_percentile")
+        if self.minimum >= self.maximum:
+            raise ValueError("minimum must be below maximum")
+        if self.resize_to is not None and self.pixel_size_um is not None:
+            raise ValueError("give resize_to or pixel_size_um, not both")
+        return self
+
+
+class AugmentConfig(_Frozen):
+    """Random changes of image and mask together; zero or (1, 1) means off."""
+
+    flips: bool = False
+    quarter_turns: bool = False
+    half_turns: bool = False
+    rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0  # up to this angle either way
+    zoom: Range = (1.0, 1.0)  # above 1 enlarges
+    elastic_amplitude_px: Annotated[float, Field(ge=0)] = 0.0  # sd of the 3x3 control displacements
+    elastic_sigma_px: Annotated[float, Field(ge=0)] = 30.0  # Gaussian smoothing of the field
+    brightness: Annotated[float, Field(ge=0)] = 0.0  # added, up to this much either way
+    contrast: Range = (1.0, 1.0)  # factor around the mean
+    gamma: Range = (1.0, 1.0)
+    noise: Annotated[float, Field(ge=0)] = 0.0  # sd of the added Gaussian noise, up to
+    blur_px: Annotated[float, Field(ge=0)] = 0.0  # Gaussian sigma, up to
+    probability: Fraction = 1.0  # of each photometric change and of the elastic one
+
+
+class DataConfig(_Frozen):
+    """Which samples train and which validate, and in what pieces they come."""
+
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    split_by: Literal["group", "image"] = "group"  # group: a well or a movie is never divided
+    batch_size: Annotated[int, Field(ge=1)] = 8
+    patch_px: Annotated[int, Field(ge=0)] = 256  # side of the random square crops; 0 = whole image
+    samples_per_epoch: Annotated[int, Field(ge=0)] = 0  # 0 = one per training image
+    foreground_bias: Fraction = 0.0  # share of crops that are centred on a labelled pixel
+
+
+class ModelConfig(_Frozen):
+    """The network: a name in MODELS and its shape."""
+
+    name: str = "unet"
+    depth: Annotated[int, Field(ge=1, le=7)] = 4  # times the image is halved
+    width: Annotated[int, Field(ge=1, le=512)] = 16  # filters of the first level, doubled at each
+    in_channels: Annotated[int, Field(ge=1)] = 1
+    out_channels: Annotated[int, Field(ge=1)] = 1  # 1 = one logit, foreground or not
+    norm: Literal["batch", "group", "none"] = "batch"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout_in: Literal["encoder", "decoder", "both"] = "decoder"
+    upsampling: Literal["bilinear", "transposed"] = "bilinear"
+
+
+class LossTerm(_Frozen):
+    """One loss by its name in LOSSES, its weight in the sum and its own parameters."""
+
+    name: str
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    alpha: float | None = None  # Tversky: weight of false positives
+    beta: float | None = None  # Tversky: weight of false negatives
+    gamma: float | None = None  # focal exponent
+
+
+class LossConfig(_Frozen):
+    """A weighted sum of losses and how classes weigh in it."""
+
+    terms: tuple[LossTerm, ...] = (LossTerm(name="bce"),)
+    class_weights: Literal["none", "auto"] | tuple[float, ...] = "none"  # auto: from the data
+
+
+class OptimizerConfig(_Frozen):
+    """The optimiser and its step size."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd only
+
+
+class ScheduleConfig(_Frozen):
+    """How the step size changes while training goes on."""
+
+    name: Literal["constant", "step", "plateau", "cosine"] = "constant"
+    step_epochs: Annotated[int, Field(ge=1)] = 10  # step: every so many epochs
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5  # step and plateau: times this
+    patience_epochs: Annotated[int, Field(ge=1)] = 5  # plateau: after so many without gain
+    warmup_steps: Annotated[int, Field(ge=0)] = 0  # linear rise from zero
+    final_fraction: Fraction = 0.01  # cosine: ends at this share of the start
+
+
+class TrainConfig(_Frozen):
+    """How long, how carefully and in what precision."""
+
+    epochs: Annotated[int, Field(ge=1)] = 50
+    minutes: Annotated[float, Field(gt=0)] | None = None  # stop after this long, whatever epochs says
+    early_stopping_epochs: Annotated[int, Field(ge=0)] = 0  # 0 = never
+    accumulate: Annotated[int, Field(ge=1)] = 1  # batches per optimiser step
+    clip_norm: Annotated[float, Field(ge=0)] = 0.0  # 0 = no clipping
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    monitor: str = "dice"  # the validation measure that picks the best checkpoint
+    seed: Annotated[int, Field(ge=0)] = 0
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0  # running mean of weights; 0 = off
+    auto_balance: bool = False  # reweight and restart when the network predicts one class only
+
+
+class PaperFigure(_Frozen):
+    """One number that the paper reports."""
+
+    dataset: str
+    measure: str  # a column of our table: pixel_accuracy, loss, dice, iou
+    value: float
+
+
+class PaperConfig(_Frozen):
+    """The published system: what it reports and what its text leaves open."""
+
+    title: str
+    authors: str
+    figures: tuple[PaperFigure, ...] = ()
+    notes: str = ""
+
+
+class Recipe(_Frozen):
+    """A whole experiment: one TOML file."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    classes: tuple[str, ...] = ("background", "cell")
+    preprocess: PreprocessConfig = PreprocessConfig()
+    augment: AugmentConfig = AugmentConfig()
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    train: TrainConfig = TrainConfig()
+    paper: PaperConfig | None = None
+
+
+class ModelSpec(_Frozen):
+    """All that a saved model needs beside its weights: the contents of model.toml."""
+
+    format_version: int = 1
+    name: str
+    classes: tuple[str, ...] = ("background", "cell")
+    model: ModelConfig
+    preprocess: PreprocessConfig
+    threshold: Fraction = 0.5  # foreground where the probability is at least this
+    min_area_px: Annotated[int, Field(ge=0)] = 0  # smaller pieces are dropped
+    pixel_size_um: float | None = None  # of the training images, where known
+    cell_diameter_px: float | None = None  # median of the training cells, on the network's grid
+    weights_sha256: str = ""
+    provenance: dict[str, str] = Field(default_factory=dict)  # version, commit, data, date
+
+
+def _explain(error: ValidationError) -> str:
+    problems = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"]) or "the file"
+        if item["type"] == "extra_forbidden":
+            problems.append(f"{where} is not a setting")
+        else:
+            problems.append(f"{where}: {item['msg']} (got {item['input']!r:.60})")
+    return "; ".join(problems)
+
+
+def parse_recipe(values: dict[str, Any], *, source: str = "recipe") -> Recipe:
+    """The recipe in these values, or a ConfigError that names every wrong setting at once."""
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(error)}.") from None
+
+
+def parse_model_spec(values: dict[str, Any], *, source: str = "model.toml") -> ModelSpec:
+    """The model description in these values, or a ConfigError that names what is wrong."""
+    try:
+        return ModelSpec.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(error)}.") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The values of a TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not readable TOML: {error}.") from None
+
+
+def to_toml(settings: BaseModel) -> str:
+    """The settings as TOML, without what is None."""
+    return tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True))
+
+
+def with_settings(recipe: Recipe, assignments: dict[str, Any]) -> Recipe:
+    """The recipe with dotted settings replaced: ``{"train.epochs": 3, "model.width": 32}``."""
+    values = recipe.model_dump(mode="json", exclude_none=True)
+    for dotted, value in assignments.items():
+        *parents, last = dotted.split(".")
+        table = values
+        for parent in parents:
+            if not isinstance(table.get(parent), dict):
+                raise ConfigError(f"--set {dotted}: {parent} is not a section of the recipe.")
+            table = table[parent]
+        table[last] = value
+    return parse_recipe(values, source="settings")
