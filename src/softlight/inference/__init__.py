@@ -1,0 +1,1 @@
+"""From a raw image to probabilities: tiles, and the Segmenter."""

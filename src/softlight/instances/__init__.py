@@ -1,0 +1,1 @@
+"""From a foreground to single cells; no torch here."""

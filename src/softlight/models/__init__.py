@@ -1,0 +1,1 @@
+"""Networks: their blocks, their names, and how they are saved."""

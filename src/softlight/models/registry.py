@@ -1,0 +1,19 @@
+"""The networks by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from softlight.config import ModelConfig
+from softlight.models.unet import UNet
+
+MODELS: dict[str, Callable[[ModelConfig], nn.Module]] = {"unet": UNet}
+
+
+def build_model(config: ModelConfig) -> nn.Module:
+    """A new network with random weights, as the settings say."""
+    if config.name not in MODELS:
+        raise ValueError(f"There is no network {config.name!r}; there are: {', '.join(MODELS)}.")
+    return MODELS[config.name](config)
