@@ -1,0 +1,230 @@
+"""Batches for training: decoded once, augmented afresh, the same for the same seed.
+
+Every sample of every epoch has a random generator of its own, seeded by (seed, epoch, position),
+so a run that is resumed at an epoch sees exactly what an uninterrupted one would have seen,
+whatever the threads do.
+"""
+
+from __future__ import annotations
+
+import queue
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from softlight.config import DataConfig
+from softlight.data.augment import Augmenter
+from softlight.data.normalize import Preprocessor
+from softlight.data.sets import DataError, Sample
+
+CACHE_BYTES_IN_MEMORY = 2 * 1024**3
+_AHEAD = 3  # batches prepared while the network works on one
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One annotated image as the network sees it: read, normalised and resized once."""
+
+    name: str
+    image: npt.NDArray[np.float32]  # (C, Y, X)
+    classes: npt.NDArray[np.int32]  # (Y, X) class index of each pixel
+    valid: npt.NDArray[np.bool_] | None  # (Y, X), False where the annotation says nothing
+
+
+class Batch(NamedTuple):
+    """What one training step sees."""
+
+    image: torch.Tensor  # float32 (N, C, Y, X)
+    target: torch.Tensor  # int64 (N, Y, X)
+    weight: torch.Tensor  # float32 (N, Y, X), 0 = ignored
+
+
+def to_classes(
+    labels: npt.NDArray[np.int32], class_count: int, *, name: str
+) -> npt.NDArray[np.int32]:
+    """Class index of each pixel: with two classes every label is a cell, else values are classes."""
+    if class_count == 2:
+        return (labels > 0).astype(np.int32)
+    highest = int(labels.max(initial=0))
+    if highest >= class_count:
+        raise DataError(
+            f"{name} holds the label {highest}, but there are only the classes 0 to "
+            f"{class_count - 1}. Correct the label image or name more classes in the recipe."
+        )
+    return labels
+
+
+class Cache:
+    """Decoded samples, in memory up to a limit and beyond it in a temporary folder."""
+
+    def __init__(self, limit_bytes: int = CACHE_BYTES_IN_MEMORY) -> None:
+        self._limit = limit_bytes
+        self._used = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._files = 0
+
+    def keep(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The same array, or a read-only view of it on disk once memory is spent."""
+        if self._used + array.nbytes <= self._limit:
+            self._used += array.nbytes
+            return array
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="softlight-cache-")
+        path = Path(self._folder.name) / f"{self._files}.npy"
+        self._files += 1
+        np.save(path, array, allow_pickle=False)
+        kept: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return kept
+
+
+def decode(
+    samples: Sequence[Sample],
+    preprocessor: Preprocessor,
+    class_count: int,
+    *,
+    cache: Cache | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Decoded]:
+    """Every sample read, normalised and resized, ready for all epochs."""
+    cache = cache or Cache()
+    decoded = []
+    for index, sample in enumerate(samples):
+        annotated = sample.read()
+        image = preprocessor.image(annotated.image, pixel_size_um=annotated.pixel_size_um)
+        scale = {"pixel_size_um": annotated.pixel_size_um}
+        labels = preprocessor.labels(annotated.labels, **scale)
+        valid = None if annotated.valid is None else preprocessor.mask(annotated.valid, **scale)
+        decoded.append(
+            Decoded(
+                name=sample.name,
+                image=cache.keep(image),
+                classes=cache.keep(to_classes(labels, class_count, name=sample.name)),
+                valid=None if valid is None else cache.keep(valid),
+            )
+        )
+        if progress is not None:
+            progress(index + 1, len(samples))
+    return decoded
+
+
+def count_classes(decoded: Sequence[Decoded], class_count: int) -> npt.NDArray[np.int64]:
+    """Pixels of each class where the annotation is valid."""
+    counts = np.zeros(class_count, np.int64)
+    for item in decoded:
+        classes = item.classes if item.valid is None else item.classes[item.valid]
+        counts += np.bincount(classes.ravel(), minlength=class_count)
+    return counts
+
+
+def to_batch(items: Sequence[Decoded]) -> Batch:
+    """Equal-sized samples as one batch of tensors."""
+    weights = [
+        np.ones(item.classes.shape, np.float32)
+        if item.valid is None
+        else item.valid.astype(np.float32)
+        for item in items
+    ]
+    return Batch(
+        image=torch.from_numpy(np.stack([item.image for item in items])),
+        target=torch.from_numpy(np.stack([item.classes for item in items]).astype(np.int64)),
+        weight=torch.from_numpy(np.stack(weights)),
+    )
+
+
+class TrainingBatches:
+    """Augmented batches of one training set, prepared by a thread while the network works."""
+
+    def __init__(
+        self, decoded: Sequence[Decoded], augmenter: Augmenter, config: DataConfig, *, seed: int
+    ) -> None:
+        if not decoded:
+            raise DataError("No image is left to train on. Give more images or validate on fewer.")
+        self._decoded = list(decoded)
+        self._augmenter = augmenter
+        self._config = config
+        self._seed = seed
+        self._patch = self._patch_shape()
+        self.samples_per_epoch = config.samples_per_epoch or len(self._decoded)
+
+    def __len__(self) -> int:
+        return -(-self.samples_per_epoch // self._config.batch_size)
+
+    def _patch_shape(self) -> tuple[int, int]:
+        """Crops of the asked size; whole images get the largest size among them."""
+        if self._config.patch_px:
+            return self._config.patch_px, self._config.patch_px
+        shapes = [item.classes.shape for item in self._decoded]
+        return max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
+
+    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Which image each sample of the epoch comes from: all once before any twice."""
+        rng = np.random.default_rng([self._seed, epoch])
+        rounds = -(-self.samples_per_epoch // len(self._decoded))
+        order = np.concatenate([rng.permutation(len(self._decoded)) for _ in range(rounds)])
+        return order[: self.samples_per_epoch]
+
+    def sample(self, epoch: int, position: int, image_index: int) -> Decoded:
+        """One augmented crop, a function of the seed and its arguments alone."""
+        item = self._decoded[image_index]
+        rng = np.random.default_rng([self._seed, epoch, position])
+        center = None
+        if self._config.foreground_bias > rng.random():
+            foreground = np.flatnonzero(item.classes)
+            if foreground.size:
+                chosen = int(foreground[rng.integers(foreground.size)])
+                row, column = divmod(chosen, item.classes.shape[1])
+                center = (row, column)
+        image, classes, valid = self._augmenter(
+            item.image, item.classes, item.valid, rng, patch=self._patch, center=center
+        )
+        return Decoded(item.name, image, classes, valid)
+
+    def _prepare(self, epoch: int) -> Iterator[Batch]:
+        order = self._order(epoch)
+        size = self._config.batch_size
+        for start in range(0, len(order), size):
+            indices = order[start : start + size]
+            yield to_batch(
+                [self.sample(epoch, start + i, int(index)) for i, index in enumerate(indices)]
+            )
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of one epoch; an error while preparing is raised here."""
+        ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=_AHEAD)
+        abandoned = threading.Event()
+
+        def offer(item: Batch | BaseException | None) -> bool:
+            while not abandoned.is_set():
+                try:
+                    ready.put(item, timeout=0.1)
+                except queue.Full:
+                    continue
+                return True
+            return False
+
+        def work() -> None:
+            try:
+                for batch in self._prepare(number):
+                    if not offer(batch):
+                        return
+                offer(None)
+            except BaseException as error:  # noqa: BLE001  handed to the thread that waits
+                offer(error)
+
+        thread = threading.Thread(target=work, name="softlight-batches", daemon=True)
+        thread.start()
+        try:
+            while (item := ready.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            abandoned.set()
+            thread.join()

@@ -1,0 +1,110 @@
+"""Tasks: what a batch costs and how a network is judged on validation images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from softlight.data.loader import Batch, Decoded, to_batch
+
+Loss = Callable[
+    [torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, dict[str, torch.Tensor]]
+]
+
+
+class SegmentationTask:
+    """Each pixel has one class; judged by the confusion matrix of the validation images."""
+
+    def __init__(self, loss: Loss, class_count: int, *, threshold: float = 0.5) -> None:
+        self.loss = loss
+        self.class_count = class_count
+        self.threshold = threshold
+
+    def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+        """The named losses of one batch; ``loss`` is the one to minimise."""
+        total, named = self.loss(network(batch.image).logits, batch.target, batch.weight)
+        return {"loss": total, **named}
+
+    def predict(self, logits: torch.Tensor) -> torch.Tensor:
+        """Class index of each pixel, (N, Y, X)."""
+        if logits.shape[1] == 1:
+            return (logits[:, 0].sigmoid() >= self.threshold).long()
+        return logits.argmax(1)
+
+    @torch.inference_mode()
+    def validate(
+        self,
+        network: nn.Module,
+        images: Sequence[Decoded],
+        *,
+        move: Callable[[Batch], Batch],
+        autocast: Callable[[], Any],
+    ) -> dict[str, float]:
+        """Loss and pixel measures over whole images; Dice and IoU are means over the images."""
+        network.eval()
+        totals = torch.zeros(self.class_count, self.class_count, dtype=torch.int64)
+        losses, dices, ious = [], [], []
+        for item in images:
+            batch = move(to_batch([item]))
+            with autocast():
+                logits = network(batch.image).logits.float()
+            losses.append(float(self.loss(logits, batch.target, batch.weight)[0]))
+            matrix = self._confusion(self.predict(logits), batch)
+            dices.append(_mean_dice(matrix))
+            ious.append(_mean_iou(matrix))
+            totals += matrix
+        network.train()
+        pixels = max(int(totals.sum()), 1)
+        return {
+            "loss": sum(losses) / len(losses),
+            "dice": _mean(dices),
+            "iou": _mean(ious),
+            "pixel_accuracy": int(totals.diagonal().sum()) / pixels,
+            "foreground": 1 - int(totals[:, 0].sum()) / pixels,
+            "foreground_true": 1 - int(totals[0].sum()) / pixels,
+        }
+
+    def _confusion(self, predicted: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Pixels by (true class, predicted class)."""
+        counted = batch.weight > 0
+        pairs = batch.target[counted] * self.class_count + predicted[counted]
+        size = self.class_count
+        return torch.bincount(pairs, minlength=size * size).reshape(size, size).cpu()
+
+
+def _foreground(matrix: torch.Tensor) -> list[tuple[int, int, int]]:
+    """True positives, false positives and false negatives of every class but the background."""
+    return [
+        (
+            int(matrix[c, c]),
+            int(matrix[:, c].sum() - matrix[c, c]),
+            int(matrix[c].sum() - matrix[c, c]),
+        )
+        for c in range(1, len(matrix))
+    ]
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def _mean_dice(matrix: torch.Tensor) -> float:
+    """2 TP / (2 TP + FP + FN), mean over the foreground classes that occur; nan where none does."""
+    return _mean(
+        [
+            2 * tp / (2 * tp + fp + fn) if tp + fp + fn else math.nan
+            for tp, fp, fn in _foreground(matrix)
+        ]
+    )
+
+
+def _mean_iou(matrix: torch.Tensor) -> float:
+    """TP / (TP + FP + FN), mean over the foreground classes that occur; nan where none does."""
+    return _mean(
+        [tp / (tp + fp + fn) if tp + fp + fn else math.nan for tp, fp, fn in _foreground(matrix)]
+    )
