@@ -1,0 +1,104 @@
+"""Colours that everyone can tell apart, and which cell gets which.
+
+The palette is that of Okabe and Ito (2008), made for all common forms of colour blindness.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from skimage.segmentation import expand_labels
+
+Colour = tuple[int, int, int]
+Labels = npt.NDArray[np.integer]
+
+BLACK: Colour = (0, 0, 0)
+WHITE: Colour = (255, 255, 255)
+ORANGE: Colour = (230, 159, 0)
+SKY_BLUE: Colour = (86, 180, 233)
+GREEN: Colour = (0, 158, 115)
+YELLOW: Colour = (240, 228, 66)
+BLUE: Colour = (0, 114, 178)
+VERMILION: Colour = (213, 94, 0)
+PURPLE: Colour = (204, 121, 167)
+
+# Six are enough for any map: see `colour_cells`. Blue is left out, it drowns in a dark image.
+CELL_COLOURS: tuple[Colour, ...] = (ORANGE, SKY_BLUE, YELLOW, GREEN, PURPLE, VERMILION)
+FALSE_POSITIVE = ORANGE
+FALSE_NEGATIVE = BLUE
+TRUTH = WHITE
+
+NEIGHBOUR_DISTANCE_PX = 8.0
+
+
+def colour_cells(labels: Labels, *, wanted: Mapping[int, int] | None = None) -> dict[int, int]:
+    """An index into `CELL_COLOURS` for each label, such that neighbours differ.
+
+    Cells are neighbours when they touch after growing by `NEIGHBOUR_DISTANCE_PX`. The cells are
+    coloured greedily, those with fewest neighbours last; a planar map always has a region with at
+    most five neighbours (Euler), so six colours never run out. Only labels in several pieces can
+    break planarity; then two neighbours may share a colour.
+
+    Args:
+        labels: ``(Y, X)``, 0 is background.
+        wanted: Colours that labels should keep where they can, as from the frame before.
+    """
+    neighbours = _neighbours(labels)
+    wanted = wanted or {}
+    used = [0] * len(CELL_COLOURS)
+    colours: dict[int, int] = {}
+    for label in reversed(_smallest_last(neighbours)):
+        taken = {colours[other] for other in neighbours[label] if other in colours}
+        free = [index for index in range(len(used)) if index not in taken] or [label % len(used)]
+        best = wanted.get(label, -1)
+        colours[label] = best if best in free else min(free, key=lambda index: used[index])
+        used[colours[label]] += 1
+    return colours
+
+
+def colours_from_before(
+    labels: Labels, before: Labels, colours_before: Mapping[int, int]
+) -> dict[int, int]:
+    """For each label the colour of the label of the frame before that it covers most."""
+    both = (labels > 0) & (before > 0)
+    pairs, counts = np.unique(np.stack([labels[both], before[both]]), axis=1, return_counts=True)
+    wanted: dict[int, int] = {}
+    for index in np.argsort(counts, kind="stable"):  # the largest overlap is written last
+        wanted[int(pairs[0, index])] = colours_before[int(pairs[1, index])]
+    return wanted
+
+
+def _neighbours(labels: Labels) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {int(label): set() for label in np.unique(labels) if label != 0}
+    if len(found) < 2:
+        return found
+    grown: Labels = expand_labels(labels, distance=NEIGHBOUR_DISTANCE_PX)  # type: ignore[no-untyped-call]
+    for first, second in ((grown[1:], grown[:-1]), (grown[:, 1:], grown[:, :-1])):
+        touching = (first != second) & (first > 0) & (second > 0)
+        pairs = np.unique(np.stack([first[touching], second[touching]]), axis=1)
+        for one, other in pairs.T.tolist():
+            found[one].add(other)
+            found[other].add(one)
+    return found
+
+
+def _smallest_last(neighbours: Mapping[int, set[int]]) -> list[int]:
+    """The labels in the order in which the one with fewest remaining neighbours is taken away."""
+    degree = {label: len(others) for label, others in neighbours.items()}
+    queue = [(count, label) for label, count in degree.items()]
+    heapq.heapify(queue)
+    order: list[int] = []
+    gone: set[int] = set()
+    while queue:
+        count, label = heapq.heappop(queue)
+        if label in gone or count != degree[label]:
+            continue  # an older entry of a label whose count has changed since
+        gone.add(label)
+        order.append(label)
+        for other in neighbours[label] - gone:
+            degree[other] -= 1
+            heapq.heappush(queue, (degree[other], other))
+    return order
