@@ -36,3 +36,17 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cpu":
         return f"cpu ({torch.get_num_threads()} threads)"
     return str(device)
+
+
+def is_fast_in_bf16(device: torch.device) -> bool:
+    """Whether networks run faster there in bfloat16: only where the processor computes in it.
+
+    Elsewhere bfloat16 is emulated and slower than float32. Measured on two cores with AVX512-BF16:
+    a U-Net in channels_last takes less than half the time.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type != "cpu":
+        return False
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # absent in some versions
+    return any(bool(getattr(torch.cpu, check, bool)()) for check in checks)

@@ -1,0 +1,147 @@
+"""From a foreground to single cells: connected pieces, and touching cells cut at their necks.
+
+Labels are int32, 0 is background, numbered 1 to n in the order in which their first pixel comes,
+row by row. Pixels that touch by a side or a corner are connected.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.feature import peak_local_max
+from skimage.segmentation import watershed
+
+Labels = NDArray[np.int32]
+_CONNECTED = np.ones((3, 3), bool)
+
+
+def split_components(foreground: NDArray[np.bool_], *, min_area_px: int = 0) -> Labels:
+    """One label for each connected piece of at least ``min_area_px`` pixels."""
+    foreground = _checked(foreground) != 0
+    labels = np.empty(foreground.shape, np.int32)
+    ndimage.label(foreground, structure=_CONNECTED, output=labels)
+    return _renumbered(labels, min_area_px=min_area_px)
+
+
+def split_touching(
+    foreground_probability: NDArray[np.floating],
+    *,
+    threshold: float = 0.5,
+    min_area_px: int = 0,
+    min_distance_px: float = 5.0,
+    neck: float = 0.8,
+) -> Labels:
+    """One label for each cell of the foreground, cut where it is narrow between two thick parts.
+
+    A watershed of the distance to the background, times the probability, from its peaks. Two
+    neighbours are one cell again where the pass between them is at least ``neck`` times as high as
+    the lower of their peaks, so that an evenly thick spindle stays whole; so is a part smaller
+    than ``min_area_px`` and whatever it touches.
+
+    Args:
+        foreground_probability: (Y, X), or a bool mask.
+        threshold: foreground is where the probability is at least this.
+        min_area_px: smaller cells are dropped.
+        min_distance_px: centres of two cells are at least this far apart; about a third of the
+            cell diameter is a good choice.
+        neck: 0 never cuts, 1 cuts at the slightest waist.
+    """
+    probability = _checked(foreground_probability).astype(np.float32)
+    foreground = probability >= threshold
+    if not foreground.any():
+        return np.zeros(foreground.shape, np.int32)
+    if foreground.all():  # no background to measure a distance to
+        return _renumbered(foreground.astype(np.int32), min_area_px=min_area_px)
+    distance = ndimage.distance_transform_edt(foreground).astype(np.float32)
+    height = ndimage.gaussian_filter(distance * probability, min_distance_px / 5)
+    parts = _watershed(height, foreground, min_distance_px=min_distance_px)
+    merged = _merge_shallow(parts, height, neck=neck, min_area_px=min_area_px)
+    return _renumbered(merged, min_area_px=min_area_px)
+
+
+def _watershed(
+    height: NDArray[np.float32], foreground: NDArray[np.bool_], *, min_distance_px: float
+) -> Labels:
+    """A part for each peak of the height; connected pieces without a peak are one part each."""
+    pieces = np.empty(foreground.shape, np.int32)
+    ndimage.label(foreground, structure=_CONNECTED, output=pieces)
+    peaks = peak_local_max(  # type: ignore[no-untyped-call]
+        height,
+        min_distance=max(1, round(min_distance_px)),
+        labels=pieces,
+        exclude_border=False,
+    )
+    seeds = np.zeros(foreground.shape, np.int32)
+    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    parts = watershed(  # type: ignore[no-untyped-call]
+        -height, seeds, mask=foreground, connectivity=2
+    )
+    return np.where(foreground & (parts == 0), pieces + len(peaks), parts).astype(np.int32)
+
+
+def _merge_shallow(
+    parts: Labels, height: NDArray[np.float32], *, neck: float, min_area_px: int
+) -> Labels:
+    """The parts with those joined that no deep pass divides, the highest passes first."""
+    count = int(parts.max())
+    index = np.arange(count + 1)
+    area = np.bincount(parts.ravel(), minlength=count + 1)
+    peak = np.zeros(count + 1)
+    np.maximum.at(peak, parts.ravel(), height.ravel())
+    parent = index.copy()
+
+    def root(label: int) -> int:
+        while parent[label] != label:
+            parent[label] = parent[parent[label]]
+            label = int(parent[label])
+        return label
+
+    for first, second, saddle in _passes(parts, height):
+        a, b = sorted((root(first), root(second)))
+        small = min(area[a], area[b]) < min_area_px
+        if a != b and (small or saddle >= neck * min(peak[a], peak[b])):
+            parent[b] = a
+            area[a] += area[b]
+            peak[a] = max(peak[a], peak[b])
+    return np.array([root(int(label)) for label in index], np.int32)[parts]
+
+
+def _passes(parts: Labels, height: NDArray[np.float32]) -> list[tuple[int, int, float]]:
+    """Each pair of touching parts with the highest point of their border, the highest first."""
+    ends, heights = [], []
+    below, right = (slice(1, None), slice(None)), (slice(None), slice(1, None))
+    above, left = (slice(None, -1), slice(None)), (slice(None), slice(None, -1))
+    diagonals = (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[:-1, 1:], np.s_[1:, :-1])
+    for one, other in ((above, below), (left, right), *diagonals):
+        p, q = parts[one], parts[other]
+        border = (p != q) & (p > 0) & (q > 0)
+        ends.append(np.stack([np.minimum(p, q)[border], np.maximum(p, q)[border]], axis=1))
+        heights.append(np.minimum(height[one], height[other])[border])
+    pairs, inverse = np.unique(np.concatenate(ends), axis=0, return_inverse=True)
+    highest = np.zeros(len(pairs), np.float32)
+    np.maximum.at(highest, inverse.ravel(), np.concatenate(heights))
+    order = np.argsort(-highest, kind="stable")
+    return [(int(pairs[i, 0]), int(pairs[i, 1]), float(highest[i])) for i in order]
+
+
+def _renumbered(labels: Labels, *, min_area_px: int) -> Labels:
+    """The labels of at least this area, numbered 1 to n by their first pixel."""
+    values, first, area = np.unique(labels, return_index=True, return_counts=True)
+    kept = values[(values > 0) & (area >= min_area_px)]
+    kept = kept[np.argsort(first[np.isin(values, kept)], kind="stable")]
+    renumber = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+    renumber[kept] = np.arange(1, len(kept) + 1)
+    return renumber[labels]
+
+
+def _checked(image: NDArray[np.generic]) -> NDArray[np.generic]:
+    array = np.asarray(image)
+    if array.ndim != 2:
+        raise ValueError(
+            f"The foreground has shape {array.shape}; it must be one plane (Y, X). Give one frame "
+            "and one class at a time."
+        )
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        raise ValueError("The foreground holds NaN or infinity; check the network's output.")
+    return array
