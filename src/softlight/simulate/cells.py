@@ -1,0 +1,213 @@
+"""One cell: its form, its contents and its place in the life cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softlight.simulate.scene import Scene
+
+Floats = NDArray[np.float64]
+MODES = np.arange(2, 8)  # Fourier modes of the outline that change in time
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How cells of one morphology look, in units of the cell's own radius."""
+
+    elongation: tuple[float, float]  # length over width
+    wobble: float  # standard deviation of the second Fourier mode of the outline
+    spikes: tuple[int, int]  # pointed protrusions
+    spike_length: tuple[float, float]
+    spike_width: tuple[float, float]  # radians
+    bend: float  # curvature of the long axis
+    height: float  # optical thickness of the flat part, radians
+    dome: float  # optical thickness added at the centre, radians
+    rounded_radius: float  # of a dividing cell, over that of the spread cell
+    spacing: float  # distance of neighbours, over the sum of their radii
+    closing: float  # gaps narrower than twice this many pixels are filled
+    nucleus: tuple[float, float]  # its radius
+    processes: tuple[int, int]  # thin branching processes
+    ruffle: float  # irregularity of the edge
+
+
+FORMS: dict[str, Form] = {
+    "round": Form(
+        (1.0, 1.18), 0.03, (0, 0), (0.0, 0.0), (0.3, 0.3), 0.0,
+        0.5, 1.6, 0.92, 0.92, 0.0, (0.5, 0.7), (0, 0), 0.02,
+    ),
+    "spindly": Form(
+        (1.2, 3.6), 0.13, (1, 4), (0.3, 1.1), (0.12, 0.4), 0.18,
+        0.32, 0.55, 0.55, 0.72, 0.0, (0.24, 0.36), (0, 1), 0.05,
+    ),
+    "sheet": Form(
+        (1.0, 1.6), 0.08, (0, 3), (0.1, 0.35), (0.15, 0.4), 0.05,
+        0.45, 0.45, 0.6, 0.72, 3.0, (0.34, 0.46), (0, 0), 0.04,
+    ),
+    "neurites": Form(
+        (1.1, 2.4), 0.10, (2, 5), (0.5, 1.5), (0.08, 0.22), 0.12,
+        0.4, 0.7, 0.75, 0.85, 0.0, (0.35, 0.5), (2, 5), 0.04,
+    ),
+}  # fmt: skip
+NUCLEI = Form(  # what a nuclear stain shows of round cells
+    (1.0, 1.7), 0.05, (0, 0), (0.0, 0.0), (0.3, 0.3), 0.05,
+    0.7, 0.3, 0.7, 1.05, 0.0, (0.5, 0.7), (0, 0), 0.02,
+)  # fmt: skip
+
+
+def form_of(scene: Scene) -> Form:
+    """The form that the scene's cells have."""
+    if scene.modality == "fluorescence" and scene.morphology == "round":
+        return NUCLEI
+    return FORMS[scene.morphology]
+
+
+@dataclass(slots=True)
+class Process:
+    """A thin process: a path in the cell's frame, with a branch or none."""
+
+    path: Floats  # (P, 2), in units of the cell's radius
+    branch_at: int  # index in the path; -1 = no branch
+    branch: Floats  # (Q, 2)
+    width: float  # at the root, in pixels
+    reach: float  # share of the path that is grown now
+
+
+@dataclass(slots=True)
+class Cell:
+    """A living cell; positions are pixels in the view, angles radians."""
+
+    identity: int
+    parent: int
+    y: float
+    x: float
+    angle: float
+    adult_area: float
+    cycle_h: float  # age at division; inf = never
+    age_h: float
+    maturity: float  # age over cycle length where there is no cycle
+    elongation: float
+    modes: Floats  # (2, len(MODES)) cosine and sine amplitudes
+    spike_angles: Floats
+    spike_lengths: Floats
+    spike_widths: Floats
+    bend: float
+    volume: float  # factor on the optical thickness
+    brightness: float  # fluorescence expression
+    texture: Floats  # (4,) offsets into the texture atlas
+    nucleus: Floats  # (4,) y, x, radius, elongation; in units of the cell's radius
+    nucleoli: Floats  # (K, 3) y, x, radius; in units of the nucleus
+    focused: bool
+    round_scatter: float  # how round the cell is when it is not dividing
+    velocity: Floats = field(default_factory=lambda: np.zeros(2))
+    processes: list[Process] = field(default_factory=list)
+    roundness: float = 0.0
+    dying_h: float = -1.0  # hours since death began; negative = alive
+
+    @property
+    def progress(self) -> float:
+        """How far through its cycle the cell is, 0 to 1."""
+        return min(1.0, self.age_h / self.cycle_h) if np.isfinite(self.cycle_h) else self.maturity
+
+    @property
+    def area(self) -> float:
+        """Area in pixels that the cell has when it is spread."""
+        return self.adult_area * (0.5 + 0.5 * self.progress)
+
+    @property
+    def radius(self) -> float:
+        """Radius in pixels of a circle of the cell's spread area."""
+        return float(np.sqrt(self.area / np.pi))
+
+
+def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
+    """One number between the bounds."""
+    return float(rng.uniform(*bounds))
+
+
+def new_process(rng: np.random.Generator, form_length: float) -> Process:
+    """A process that leaves the cell in a random direction and wanders."""
+    points = 24
+    heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.09, points))
+    step = form_length * rng.uniform(0.5, 1.3) / points
+    path = np.cumsum(np.stack([np.sin(heading), np.cos(heading)], 1) * step, axis=0)
+    at = int(rng.integers(8, 18)) if rng.random() < 0.5 else -1
+    turn = heading[at] + rng.choice([-1, 1]) * rng.uniform(0.4, 1.0)
+    wander = turn + np.cumsum(rng.normal(0, 0.1, 10))
+    branch = path[at] + np.cumsum(np.stack([np.sin(wander), np.cos(wander)], 1) * step, axis=0)
+    return Process(path, at, branch, float(rng.uniform(0.9, 1.9)), float(rng.uniform(0.5, 1.0)))
+
+
+def new_cell(
+    rng: np.random.Generator, scene: Scene, form: Form, *, identity: int, y: float, x: float
+) -> Cell:
+    """A cell of random size, form and age at this place."""
+    adult = np.pi / 4 * scene.cell_diameter_px**2
+    adult *= np.exp(rng.normal(0, 1) * scene.size_variation)
+    spikes = int(rng.integers(form.spikes[0], form.spikes[1] + 1))
+    angles = rng.uniform(0, 2 * np.pi, spikes)
+    if form.elongation[1] > 2 and spikes:  # long cells are drawn out at their ends
+        angles[:2:1] = np.array([0.0, np.pi])[: min(spikes, 2)] + rng.normal(0, 0.2, min(spikes, 2))
+    kernels = int(rng.integers(1, 4))
+    scatter = rng.random()
+    cell = Cell(
+        identity=identity,
+        parent=0,
+        y=y,
+        x=x,
+        angle=float(rng.uniform(0, 2 * np.pi)),
+        adult_area=float(adult),
+        cycle_h=np.inf,
+        age_h=0.0,
+        maturity=float(rng.random()),
+        elongation=uniform(rng, form.elongation),
+        modes=rng.normal(0, 1, (2, MODES.size)) * mode_scale(form),
+        spike_angles=angles,
+        spike_lengths=rng.uniform(*form.spike_length, spikes),
+        spike_widths=rng.uniform(*form.spike_width, spikes),
+        bend=float(rng.normal(0, 1) * form.bend),
+        volume=float(np.exp(rng.normal(0, 0.3))),
+        brightness=float(np.exp(rng.normal(0, 0.45))),
+        texture=rng.uniform(0, 256, 4),
+        nucleus=np.array(
+            [
+                rng.normal(0, 0.08),
+                rng.normal(0, 0.08),
+                uniform(rng, form.nucleus),
+                rng.uniform(1, 1.4),
+            ]
+        ),
+        nucleoli=np.stack(
+            [
+                rng.uniform(-0.5, 0.5, kernels),
+                rng.uniform(-0.5, 0.5, kernels),
+                rng.uniform(0.12, 0.26, kernels),
+            ],
+            axis=1,
+        ),
+        focused=bool(rng.random() >= scene.out_of_focus),
+        round_scatter=0.0 if form is NUCLEI or scatter > 0.1 else float(scatter * 9),
+    )
+    cell.processes = [
+        new_process(rng, 3.2)
+        for _ in range(int(rng.integers(form.processes[0], form.processes[1] + 1)))
+    ]
+    if scene.division_rate_per_h > 0:
+        cell.cycle_h = cycle_length(rng, scene)
+        # A steadily dividing population has more young cells than old ones.
+        cell.age_h = float(-np.log2(1 - 0.5 * rng.random())) * cell.cycle_h
+    return cell
+
+
+def cycle_length(rng: np.random.Generator, scene: Scene) -> float:
+    """Hours from birth to division: a gamma variable whose mean fits the rate."""
+    mean = 1.0 / scene.division_rate_per_h
+    return float(rng.gamma(20.0, mean / 20.0))
+
+
+def mode_scale(form: Form) -> Floats:
+    """Standard deviation of each Fourier mode: high modes are weaker."""
+    scale: Floats = form.wobble * (2.0 / MODES) ** 1.3
+    return scale

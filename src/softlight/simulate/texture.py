@@ -1,0 +1,170 @@
+"""What cells contain: granules, mottling, a nucleus with nucleoli, as thickness per pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from softlight.simulate.cells import Cell, Floats, Form
+from softlight.simulate.masks import ATLAS_PX, Owners
+from softlight.simulate.outline import thickness_factor
+from softlight.simulate.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Atlas:
+    """Periodic textures of unit variance from which every cell takes its own part."""
+
+    granules: Floats
+    mottling: Floats
+    vesicles: Floats
+    ruffles: Floats
+
+
+def new_atlas(rng: np.random.Generator, granule_px: float) -> Atlas:
+    """Textures whose finest grain has this size."""
+    shape = (ATLAS_PX, ATLAS_PX)
+
+    def band(fine: float, coarse: float) -> Floats:
+        noise = rng.normal(0, 1, shape)
+        smooth = ndimage.gaussian_filter(noise, fine, mode="wrap")
+        smooth -= ndimage.gaussian_filter(noise, coarse, mode="wrap")
+        scaled: Floats = smooth / smooth.std()
+        return scaled
+
+    granules = band(0.55 * granule_px, 1.6 * granule_px)
+    granules = np.sign(granules) * np.abs(granules) ** 1.4
+    dots = (rng.random(shape) < 0.02 / granule_px**2) * rng.uniform(0.3, 1.0, shape)
+    vesicles = ndimage.gaussian_filter(dots, 0.8 * granule_px, mode="wrap")
+    return Atlas(
+        granules / granules.std(),
+        band(3.0 * granule_px, 9.0 * granule_px),
+        vesicles / max(vesicles.max(), 1e-9),
+        band(2.0, 6.0),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Per pixel of one frame with its margin; zero outside cells."""
+
+    thickness: Floats  # optical thickness in radians
+    stain: Floats  # brightness of a fluorescent marker
+    out_of_focus: Floats  # 1 where the owner lies above the focal plane
+
+
+def fill_cells(
+    owners: Owners, cells: Sequence[Cell], *, scene: Scene, form: Form, atlas: Atlas
+) -> Contents:
+    """The optical thickness and the stain of every pixel."""
+    shape = owners.index.shape
+    thickness, stain, away = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    at = np.nonzero(owners.index)
+    if at[0].size == 0:
+        return Contents(thickness, stain, away)
+    own = owners.index[at] - 1
+    depth = _depth(owners.index)[at]
+    level = np.minimum(owners.level[at], 1.0)
+    u, v = owners.forward[at], owners.sideways[at]
+    per_cell = _CellValues.of(cells, form)
+    roundness = per_cell.roundness[own]
+    nucleus, inner = _nucleus(per_cell, own, u, v)
+    grain = _grain(atlas, per_cell, own, u, v)
+
+    edge = 1 - np.exp(-depth / (0.9 + 0.05 * per_cell.radius[own]))
+    bulge = np.sqrt(np.clip(1 - level**2, 0, 1))
+    flat = form.height * edge + form.dome * (1 - level) ** 1.5 * edge
+    ball = (form.height + form.dome) * bulge
+    body = per_cell.thickness[own] * (flat * (1 - roundness) + 0.6 * ball * roundness)
+    # Granules crowd around the nucleus and thin out in the lamella; the nucleus has few.
+    crowd = (0.25 + 0.9 * np.exp(-((level / 0.6) ** 2))) * (1 - 0.75 * inner) * edge
+    texture = scene.granularity * 0.28 * crowd * grain * (1 + roundness)
+    organ = 0.10 * inner + 0.16 * nucleus - 0.10 * _rim(inner)
+    thickness[at] = scene.thickness * np.maximum(body + texture + organ * (1 - roundness), 0)
+
+    glow = 0.35 + 0.65 * bulge if form.nucleus[0] >= 0.5 else 0.2 + 0.5 * bulge + 0.5 * inner
+    holes = 1 - 0.55 * nucleus
+    lit = np.clip(1 + 0.16 * scene.granularity * grain, 0.1, None)
+    stain[at] = per_cell.brightness[own] * glow * edge * holes * lit * (1 + 0.8 * roundness)
+    away[at] = per_cell.blurred[own]
+    return Contents(thickness, stain, away)
+
+
+@dataclass(frozen=True, slots=True)
+class _CellValues:
+    """One value per cell, ready to be taken per pixel."""
+
+    radius: Floats
+    roundness: Floats
+    thickness: Floats
+    brightness: Floats
+    texture: Floats
+    nucleus: Floats
+    nucleoli: Floats
+    blurred: Floats
+
+    @staticmethod
+    def of(cells: Sequence[Cell], form: Form) -> _CellValues:
+        nucleoli = np.full((len(cells), 3, 3), 9.0)  # far away = absent
+        for k, cell in enumerate(cells):
+            nucleoli[k, : len(cell.nucleoli)] = cell.nucleoli
+        return _CellValues(
+            np.array([c.radius for c in cells]),
+            np.array([c.roundness for c in cells]),
+            np.array([thickness_factor(c, form) for c in cells]),
+            np.array([c.brightness for c in cells]),
+            np.stack([c.texture for c in cells]),
+            np.stack([c.nucleus for c in cells]),
+            nucleoli,
+            np.array([0.0 if c.focused else 1.0 for c in cells]),
+        )
+
+
+def _depth(index: np.ndarray) -> Floats:
+    """Distance of each pixel to the nearest pixel of another owner or of the background."""
+    same = np.ones(index.shape, bool)
+    for axis in (0, 1):
+        here = [slice(None), slice(None)]
+        there = [slice(None), slice(None)]
+        here[axis], there[axis] = slice(1, None), slice(None, -1)
+        equal = index[tuple(here)] == index[tuple(there)]
+        same[tuple(here)] &= equal
+        same[tuple(there)] &= equal
+    distance: Floats = ndimage.distance_transform_edt(same & (index > 0))
+    return distance + 0.5
+
+
+def _nucleus(values: _CellValues, own: np.ndarray, u: Floats, v: Floats) -> tuple[Floats, Floats]:
+    """How much nucleolus and how much nucleus there is at each pixel, 0 to 1."""
+    place = values.nucleus[own]
+    radius = place[:, 2] * values.radius[own]
+    x = (u / values.radius[own] - place[:, 1]) / (place[:, 2] * place[:, 3])
+    y = (v / values.radius[own] - place[:, 0]) / (place[:, 2] / place[:, 3])
+    level = np.hypot(x, y)
+    inner = 1 / (1 + np.exp(np.clip((level - 1) * radius * 1.5, -40, 40)))
+    spots = np.zeros_like(u)
+    for k in range(values.nucleoli.shape[1]):
+        spot = values.nucleoli[own, k]
+        away = ((x - spot[:, 1]) ** 2 + (y - spot[:, 0]) ** 2) / spot[:, 2] ** 2
+        spots += np.exp(-np.minimum(away, 40))
+    return spots, inner
+
+
+def _rim(inner: Floats) -> Floats:
+    """1 on the nuclear envelope, 0 far from it."""
+    return 4 * inner * (1 - inner)
+
+
+def _grain(atlas: Atlas, values: _CellValues, own: np.ndarray, u: Floats, v: Floats) -> Floats:
+    """Granules, mottling and vesicles at each pixel; they travel with the cell."""
+    offset = values.texture[own]
+    one = np.stack([v + offset[:, 0], u + offset[:, 1]])
+    two = np.stack([v + offset[:, 2], u + offset[:, 3]])
+    fine = ndimage.map_coordinates(atlas.granules, one, order=1, mode="grid-wrap")
+    coarse = ndimage.map_coordinates(atlas.mottling, two, order=1, mode="grid-wrap")
+    dots = ndimage.map_coordinates(atlas.vesicles, two, order=1, mode="grid-wrap")
+    grain: Floats = 0.8 * fine + 0.35 * coarse + 2.5 * dots
+    return grain
