@@ -1,0 +1,1 @@
+"""Reading and writing images, movies, labels and annotations."""

@@ -1,0 +1,192 @@
+"""The folder layout of the Cell Tracking Challenge: frames, gold and silver masks, tracks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from softlight.io.errors import ImageError, reading
+from softlight.io.files import replacing
+
+_SEQUENCE = re.compile(r"\d{2,}")
+_KINDS = ("SEG", "TRA")
+
+
+@dataclass(frozen=True)
+class CtcTrack:
+    """One line of man_track.txt: a label, its first and last frame, and its mother (0: none)."""
+
+    label: int
+    first_frame: int
+    last_frame: int
+    parent: int = 0
+
+
+@dataclass(frozen=True)
+class CtcSequence:
+    """The files of one sequence, by frame number; what is not there is an empty dict."""
+
+    name: str
+    folder: Path
+    frames: dict[int, Path]
+    gold: dict[int, Path] = field(default_factory=dict)  # 01_GT/SEG
+    tracking: dict[int, Path] = field(default_factory=dict)  # 01_GT/TRA
+    silver: dict[int, Path] = field(default_factory=dict)  # 01_ST or 01_ST_partial or 01_STbin
+    silver_kind: str = ""  # "ST", "ST_partial" or "STbin"
+    tracks: tuple[CtcTrack, ...] = ()
+
+
+def _numbered(folder: Path, prefix: str) -> dict[int, Path]:
+    """The files ``<prefix><number>.tif`` of a folder by their number."""
+    if not folder.is_dir():
+        return {}
+    name = re.compile(rf"{prefix}(\d+)\.tiff?", re.IGNORECASE)
+    found = {
+        int(match[1]): path for path in folder.iterdir() if (match := name.fullmatch(path.name))
+    }
+    return dict(sorted(found.items()))
+
+
+def is_ctc_folder(folder: Path | str) -> bool:
+    """Whether the folder holds at least one sequence (01/ with frames t000.tif …)."""
+    folder = Path(folder)
+    return folder.is_dir() and any(
+        _SEQUENCE.fullmatch(path.name) and _numbered(path, "t") for path in folder.iterdir()
+    )
+
+
+def list_sequences(folder: Path | str) -> list[CtcSequence]:
+    """The sequences in a Challenge folder, in order; an ImageError where there is none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ImageError(f"{folder} is not a folder; give the data set's folder, with 01/ in it.")
+    found = [
+        _sequence(folder, path.name)
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and _SEQUENCE.fullmatch(path.name) and _numbered(path, "t")
+    ]
+    if not found:
+        raise ImageError(
+            f"{folder} is not a Cell Tracking Challenge folder: it needs 01/ with t000.tif and on."
+        )
+    return found
+
+
+def _sequence(folder: Path, name: str) -> CtcSequence:
+    truth = folder / f"{name}_GT"
+    silver, kind = _silver(folder, name)
+    track_file = truth / "TRA" / "man_track.txt"
+    return CtcSequence(
+        name=name,
+        folder=folder,
+        frames=_numbered(folder / name, "t"),
+        gold=_numbered(truth / "SEG", "man_seg"),
+        tracking=_numbered(truth / "TRA", "man_track"),
+        silver=silver,
+        silver_kind=kind,
+        tracks=tuple(read_tracks(track_file)) if track_file.is_file() else (),
+    )
+
+
+def _silver(folder: Path, name: str) -> tuple[dict[int, Path], str]:
+    """The silver masks that are there, the most complete kind first."""
+    for kind, below, prefix in (
+        ("ST", "SEG", "man_seg"),
+        ("ST_partial", "SEG", "man_seg"),
+        ("STbin", "", "mask"),
+    ):
+        found = _numbered(folder / f"{name}_{kind}" / below, prefix)
+        if found:
+            return found, kind
+    return {}, ""
+
+
+def read_tracks(path: Path | str) -> list[CtcTrack]:
+    """The tracks of a man_track.txt, each line checked."""
+    path = Path(path)
+    with reading(path, "track table"):
+        text = path.read_text(encoding="ascii")
+    tracks: list[CtcTrack] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != 4 or not all(word.isdecimal() for word in words):
+            raise ImageError(
+                f"{path.name}, line {number}: {line[:40]!r} is not four whole numbers "
+                "(label, first frame, last frame, parent)."
+            )
+        tracks.append(CtcTrack(*map(int, words)))
+    _check_tracks(tracks, path.name)
+    return tracks
+
+
+def _check_tracks(tracks: Sequence[CtcTrack], name: str) -> None:
+    """An ImageError where labels repeat, a track ends before it begins or a mother is wrong."""
+    by_label = {track.label: track for track in tracks}
+    if len(by_label) != len(tracks) or 0 in by_label:
+        raise ImageError(f"{name}: every track needs its own label above 0.")
+    for track in tracks:
+        if track.last_frame < track.first_frame:
+            raise ImageError(
+                f"{name}: track {track.label} ends in frame {track.last_frame}, "
+                f"before it begins in {track.first_frame}."
+            )
+        if not track.parent:
+            continue
+        mother = by_label.get(track.parent)
+        if mother is None or mother.last_frame >= track.first_frame:
+            raise ImageError(
+                f"{name}: track {track.label} names {track.parent} as its mother, "
+                "which must be a track that ends before it begins."
+            )
+
+
+def _write_tiff(path: Path, image: NDArray[np.generic]) -> None:
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary, image, compression="zlib", photometric="minisblack", metadata=None
+        )
+
+
+def write_ctc_sequence(
+    folder: Path | str,
+    *,
+    sequence: str = "01",
+    images: Iterable[NDArray[np.generic]],
+    labels: Iterable[NDArray[np.int32]],
+    tracks: Sequence[CtcTrack],
+) -> None:
+    """Write frames, complete gold masks (SEG and TRA) and man_track.txt of one sequence.
+
+    Labels must be the tracks' own in every frame. They are written with 16 bits, as the
+    Challenge's format has it, or with 32 where a label is over 65535.
+    """
+    folder = Path(folder)
+    _check_tracks(tracks, "man_track.txt")
+    wide = max((track.label for track in tracks), default=0) > np.iinfo(np.uint16).max
+    kind = np.uint32 if wide else np.uint16
+    known = {track.label for track in tracks}
+    for frame, (image, label) in enumerate(zip_longest(images, labels)):
+        if image is None or label is None or image.shape != label.shape:
+            raise ImageError(f"Frame {frame} needs an image and labels of one size.")
+        strange = sorted(set(np.unique(label).tolist()) - known - {0})
+        if strange:
+            raise ImageError(f"Frame {frame} has the label {strange[0]}, which is no track.")
+        _write_tiff(folder / sequence / f"t{frame:03d}.tif", image)
+        for which in _KINDS:
+            below = folder / f"{sequence}_GT" / which
+            prefix = "man_seg" if which == "SEG" else "man_track"
+            _write_tiff(below / f"{prefix}{frame:03d}.tif", label.astype(kind))
+    lines = "".join(
+        f"{track.label} {track.first_frame} {track.last_frame} {track.parent}\n" for track in tracks
+    )
+    with replacing(folder / f"{sequence}_GT" / "TRA" / "man_track.txt") as temporary:
+        temporary.write_text(lines, encoding="ascii")

@@ -1,0 +1,125 @@
+"""A folder of numbered frames as one movie."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softlight.io.errors import ImageError
+from softlight.io.planes import Layout, Planes
+
+FRAME_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".stk", ".lsm", ".btf", ".tf8")
+_MOST_NAMED = 5
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """A sort key under which frame 9 comes before frame 10."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def frame_files(folder: Path) -> list[Path]:
+    """The image files of a folder in natural order, without hidden ones."""
+    return sorted(
+        (
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in FRAME_SUFFIXES
+            and not path.name.startswith(".")
+            and path.is_file()
+        ),
+        key=natural_key,
+    )
+
+
+def frame_numbers(files: Sequence[Path], folder: Path) -> list[int]:
+    """The number of each file: the one run of digits that differs between the names."""
+    rows = [re.findall(r"\d+", path.stem) for path in files]
+    if len({len(row) for row in rows}) != 1 or not rows[0]:
+        raise ImageError(
+            f"{folder.name} is not one movie: its file names do not carry one frame number each; "
+            "give the files one by one."
+        )
+    if len(files) == 1:
+        return [int(rows[0][-1])]
+    varying = [at for at in range(len(rows[0])) if len({int(row[at]) for row in rows}) > 1]
+    words = {re.sub(r"\d+", "#", path.stem) for path in files}
+    if len(varying) != 1 or len(words) != 1:
+        raise ImageError(
+            f"{folder.name} is not one movie: more than the frame number differs between its "
+            f"file names (as in {files[0].name} and {files[-1].name}); give the files one by one."
+        )
+    numbers = [int(row[varying[0]]) for row in rows]
+    if len(set(numbers)) != len(numbers):
+        raise ImageError(f"{folder.name} holds two files with the same frame number.")
+    return numbers
+
+
+def _missing_note(numbers: Sequence[int]) -> tuple[str, ...]:
+    missing = sorted(set(range(min(numbers), max(numbers) + 1)) - set(numbers))
+    if not missing:
+        return ()
+    named = ", ".join(str(number) for number in missing[:_MOST_NAMED])
+    more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+    return (f"Frame numbers {named}{more} are missing; the frames were taken as consecutive.",)
+
+
+class FolderPlanes:
+    """The planes of a folder: one file, one frame."""
+
+    def __init__(self, folder: Path, open_file: Callable[[Path], Planes]) -> None:
+        files = frame_files(folder)
+        if not files:
+            raise ImageError(
+                f"{folder} holds no images ({', '.join(FRAME_SUFFIXES[:5])}); check the path."
+            )
+        numbers = frame_numbers(files, folder)
+        if max(numbers) - min(numbers) > 1_000_000:
+            raise ImageError(
+                f"{folder.name} is not one movie: its frame numbers lie too far apart."
+            )
+        order = np.argsort(numbers, kind="stable")
+        self._files = [open_file(files[at]) for at in order]
+        first = self._files[0].layout
+        for at, planes in zip(order, self._files, strict=True):
+            _check_same(planes.layout, first, name=files[at].name, folder=folder.name)
+        plane = "YXC" if first.axes.endswith("C") else "YX"
+        self.layout = replace(
+            first,
+            axes="T" + plane,
+            sizes=(len(files), *first.sizes[-len(plane) :]),
+            how=f"{len(files)} numbered files, taken as time",
+            notes=first.notes + _missing_note(numbers),
+        )
+
+    def plane(self, number: int) -> NDArray[np.generic]:
+        """One raw (Y, X[, C]) plane."""
+        return self._files[number].plane(0)
+
+
+def _check_same(layout: Layout, first: Layout, *, name: str, folder: str) -> None:
+    """An ImageError where a file is not one frame like the first of its folder."""
+    inner = layout.axes.index("Y")
+    planes = math.prod(layout.sizes[:inner])
+    if planes > 1:
+        raise ImageError(
+            f"{folder} is not a folder of single frames: {name} alone holds {planes}; "
+            "give the files one by one."
+        )
+    if layout.sizes[inner:] != first.sizes[first.axes.index("Y") :]:
+        came, meant = layout.sizes[inner:], first.sizes[first.axes.index("Y") :]
+        raise ImageError(
+            f"{folder}: {name} is {'×'.join(map(str, came))} pixels and the first frame "
+            f"{'×'.join(map(str, meant))}; frames of one movie must have one size."
+        )
+    if layout.dtype != first.dtype:
+        raise ImageError(
+            f"{folder}: {name} has pixels of type {layout.dtype} and the first frame "
+            f"{first.dtype}; frames of one movie must have one type."
+        )
