@@ -6,7 +6,7 @@ The palette is that of Okabe and Ito (2008), made for all common forms of colour
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -54,12 +54,34 @@ def colour_cells(labels: Labels, *, wanted: Mapping[int, int] | None = None) -> 
         taken = {colours[other] for other in neighbours[label] if other in colours}
         free = [index for index in range(len(used)) if index not in taken] or [label % len(used)]
         best = wanted.get(label, -1)
-        colours[label] = best if best in free else min(free, key=lambda index: used[index])
+        colours[label] = best if best in free else min(free, key=lambda index: _cost(index, used))
         used[colours[label]] += 1
     return colours
 
 
-def colours_from_before(
+def _cost(index: int, used: Sequence[int]) -> tuple[bool, int]:
+    """Rarely used colours first; the last, which is close to the first, only in need."""
+    return index == len(used) - 1, used[index]
+
+
+def colour_movie(frames: Iterable[Labels]) -> Iterator[dict[int, int]]:
+    """The colours of each frame, such that a cell keeps its colour from frame to frame.
+
+    A cell takes the colour of the one that it overlaps most in the frame before, unless a
+    neighbour has it already.
+    """
+    before: Labels | None = None
+    colours: dict[int, int] = {}
+    for labels in frames:
+        wanted: dict[int, int] = {}
+        if before is not None and before.shape == labels.shape:
+            wanted = _colours_from_before(labels, before, colours)
+        colours = colour_cells(labels, wanted=wanted)
+        before = labels
+        yield colours
+
+
+def _colours_from_before(
     labels: Labels, before: Labels, colours_before: Mapping[int, int]
 ) -> dict[int, int]:
     """For each label the colour of the label of the frame before that it covers most."""

@@ -1,15 +1,16 @@
-"""How an image is shown: stretched to 8 bits, shrunk or enlarged, with lines drawn on it."""
+"""How an image is shown: stretched to 8 bits, shrunk or enlarged by whole factors."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from softlight.report.colours import CELL_COLOURS, Colour, Labels, colour_cells
+from softlight.report.colours import Labels
 
 Pixels = npt.NDArray[np.uint8]  # RGB (Y, X, 3) or RGBA (Y, X, 4)
 Mask = npt.NDArray[np.bool_]
@@ -26,8 +27,7 @@ class PictureError(ValueError):
 
 def as_labels(labels: npt.NDArray[np.integer | np.bool_]) -> Labels:
     """The labels as whole numbers; True becomes 1."""
-    numbers: Labels = labels.astype(np.int32) if labels.dtype == np.bool_ else labels
-    return numbers
+    return labels.astype(np.int32) if labels.dtype == np.bool_ else cast("Labels", labels)
 
 
 @dataclass(frozen=True)
@@ -111,67 +111,6 @@ def stretch(image: AnyImage, *, low: float = 0.5, high: float = 99.8) -> Pixels:
     grey = np.where(finite, np.clip(grey, 0, 1), 0)
     shown = np.rint(grey * 255).astype(np.uint8)
     return np.stack([shown] * 3, axis=-1) if shown.ndim == 2 else shown
-
-
-def outlines(labels: Labels, *, line_px: int = 1) -> Mask:
-    """Where a label differs from its neighbour, drawn inside the labels."""
-    # Only pixels inside the image are compared: a cell cut by its edge has no outline there.
-    edge = np.zeros(labels.shape, dtype=bool)
-    for distance in range(1, line_px + 1):
-        for axis, size in enumerate(labels.shape):
-            if distance >= size:
-                continue
-            ahead = np.take(labels, range(distance, size), axis=axis)
-            behind = np.take(labels, range(size - distance), axis=axis)
-            differ = ahead != behind
-            first: list[slice] = [slice(None), slice(None)]
-            last: list[slice] = [slice(None), slice(None)]
-            first[axis], last[axis] = slice(0, size - distance), slice(distance, size)
-            edge[tuple(first)] |= differ
-            edge[tuple(last)] |= differ
-    line: Mask = edge & (labels != 0)
-    return line
-
-
-def outline_layer(
-    labels: npt.NDArray[np.integer | np.bool_],
-    view: View,
-    *,
-    colours: dict[int, int] | None = None,
-    single: Colour | None = None,
-    dotted: bool = False,
-) -> Pixels:
-    """The outlines as a transparent RGBA picture at the size of the view.
-
-    Args:
-        labels: ``(Y, X)``, 0 is background.
-        view: The size to draw at.
-        colours: Index into `CELL_COLOURS` by label; by default neighbours get different ones.
-        single: One colour for all outlines instead.
-        dotted: Whether to break the line, to tell it from another one in the same picture.
-    """
-    if labels.ndim != 2 or labels.dtype.kind not in "biu":
-        raise PictureError(
-            f"Labels are {labels.shape} of {labels.dtype}; give a (Y, X) array of whole numbers."
-        )
-    shown = view.labels(labels)
-    line = outlines(shown, line_px=view.line_px)
-    if dotted:
-        y, x = np.indices(line.shape, sparse=True)
-        line &= (y + x) % (4 * view.line_px) < 2 * view.line_px
-    layer = np.zeros((*shown.shape, 4), dtype=np.uint8)
-    if single is not None:
-        layer[line] = (*single, 255)
-        return layer
-    if colours is None:
-        colours = colour_cells(shown if view.shrink > 1 else as_labels(labels))
-    here = shown[line]
-    known = np.unique(here)
-    palette = np.array([CELL_COLOURS[colours.get(int(label), 0)] for label in known])
-    if known.size:
-        layer[line, :3] = palette[np.searchsorted(known, here)]
-        layer[line, 3] = 255
-    return layer
 
 
 def paint(picture: Pixels, layer: Pixels) -> Pixels:
