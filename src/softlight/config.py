@@ -131,7 +131,9 @@ class TrainConfig(_Frozen):
     """How long, how carefully and in what precision."""
 
     epochs: Annotated[int, Field(ge=1)] = 50
-    minutes: Annotated[float, Field(gt=0)] | None = None  # stop after this long, whatever epochs says
+    minutes: Annotated[float, Field(gt=0)] | None = (
+        None  # stop after this long, whatever epochs says
+    )
     early_stopping_epochs: Annotated[int, Field(ge=0)] = 0  # 0 = never
     accumulate: Annotated[int, Field(ge=1)] = 1  # batches per optimiser step
     clip_norm: Annotated[float, Field(ge=0)] = 0.0  # 0 = no clipping
@@ -227,7 +229,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not readable TOML: {error}.") from None
 
 

@@ -7,6 +7,7 @@ whatever the threads do.
 
 from __future__ import annotations
 
+import math
 import queue
 import tempfile
 import threading
@@ -21,8 +22,9 @@ import torch
 
 from softlight.config import DataConfig
 from softlight.data.augment import Augmenter
+from softlight.data.cells import median_cell_diameter
 from softlight.data.normalize import Preprocessor
-from softlight.data.sets import DataError, Sample
+from softlight.data.samples import DataError, Sample
 
 CACHE_BYTES_IN_MEMORY = 2 * 1024**3
 _AHEAD = 3  # batches prepared while the network works on one
@@ -36,6 +38,8 @@ class Decoded:
     image: npt.NDArray[np.float32]  # (C, Y, X)
     classes: npt.NDArray[np.int32]  # (Y, X) class index of each pixel
     valid: npt.NDArray[np.bool_] | None  # (Y, X), False where the annotation says nothing
+    pixel_size_um: float | None = None  # of the raw image, where known
+    cell_diameter_px: float = math.nan  # median of the annotated cells, on the network's grid
 
 
 class Batch(NamedTuple):
@@ -107,6 +111,8 @@ def decode(
                 image=cache.keep(image),
                 classes=cache.keep(to_classes(labels, class_count, name=sample.name)),
                 valid=None if valid is None else cache.keep(valid),
+                pixel_size_um=annotated.pixel_size_um,
+                cell_diameter_px=median_cell_diameter(labels),
             )
         )
         if progress is not None:

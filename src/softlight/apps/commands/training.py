@@ -1,0 +1,202 @@
+"""Verbs that train: train, crossval, reproduce, recipes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Data = Annotated[Path, typer.Option("--data", help="Folder of annotated images.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace a setting, as train.clip_norm=1."),
+]
+Minutes = Annotated[
+    float | None, typer.Option("--minutes", help="Train for so many minutes, not by epochs.")
+]
+Device = Annotated[
+    str | None, typer.Option("--device", help="cpu, cuda or mps; auto takes the fastest there is.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of every random choice.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.command()(train)
+    app.command()(crossval)
+    app.command()(reproduce)
+    app.command()(recipes)
+
+
+def parse_assignments(assignments: list[str] | None) -> dict[str, Any]:
+    """The values of ``key=value`` words, read as TOML and else as text."""
+    values: dict[str, Any] = {}
+    for word in assignments or []:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise ValueError(f"--set {word} has no value. Write it as KEY=VALUE.")
+        try:
+            values[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[key.strip()] = text
+    return values
+
+
+def _settings(
+    sets: list[str] | None,
+    *,
+    minutes: float | None,
+    epochs: int | None,
+    device: str | None,
+    seed: int | None,
+) -> dict[str, Any]:
+    named = {
+        "train.minutes": minutes,
+        "train.epochs": epochs,
+        "train.device": device,
+        "train.seed": seed,
+    }
+    given = {key: value for key, value in named.items() if value is not None}
+    return {**given, **parse_assignments(sets)}
+
+
+def train(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(help="Name or .toml file; without one, settings are chosen from the data."),
+    ] = None,
+    data: Data = ...,  # type: ignore[assignment]
+    out: Annotated[Path, typer.Option("--out", help="Folder of the model to be.")] = ...,  # type: ignore[assignment]
+    minutes: Minutes = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    sets: Sets = None,
+    auto_balance: Annotated[
+        bool,
+        typer.Option("--auto-balance", help="Start again, balanced, if one class is all it says."),
+    ] = False,
+    validation: Annotated[
+        str | None,
+        typer.Option("--validation", help="Images or groups to validate on, joined by commas."),
+    ] = None,
+    annotation: Annotated[
+        str, typer.Option("--annotation", help="Challenge folders: auto, gold or silver.")
+    ] = "auto",
+    licence: Annotated[
+        str, typer.Option("--licence", help="Of the training images, for the model's card.")
+    ] = "",
+    device: Device = None,
+    seed: Seed = None,
+) -> None:
+    """Train a network on annotated images and save it as a model."""
+    from softlight.apps.progress import TrainingLines, counting, say
+    from softlight.recipes.train_folder import train_folder
+
+    if minutes is not None and epochs is not None:
+        raise ValueError("Give --minutes or --epochs, not both.")
+    settings = _settings(sets, minutes=minutes, epochs=epochs, device=device, seed=seed)
+    if auto_balance:
+        settings["train.auto_balance"] = True
+    with counting("Reading images") as progress:
+        trained = train_folder(
+            recipe,
+            data,
+            out,
+            settings=settings,
+            validation=None if validation is None else validation.split(","),
+            annotation=annotation,
+            licence=licence,
+            resume=resume,
+            callbacks=[TrainingLines(recipe or "chosen settings")],
+            decoding=progress,
+            note=say,
+        )
+    say(f"Stopped: {trained.result.stopped_by}. Best epoch: {trained.result.best_epoch}.")
+    typer.echo(f"Model: {trained.folder}")
+    typer.echo(f"Report: {trained.folder / 'report.html'}")
+
+
+def crossval(
+    recipe: Annotated[str, typer.Argument(help="Name or .toml file.")],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the folds and the table.")],
+    folds: Annotated[int, typer.Option("--folds", help="Parts, cut by well or movie.")] = 5,
+    minutes: Minutes = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    sets: Sets = None,
+    annotation: Annotated[
+        str, typer.Option("--annotation", help="Challenge folders: auto, gold or silver.")
+    ] = "auto",
+    device: Device = None,
+    seed: Seed = None,
+) -> None:
+    """Cross-validate a recipe; run it again after an interruption and it goes on."""
+    from softlight.apps.progress import TrainingLines, say
+    from softlight.config import with_settings
+    from softlight.data.sets import open_dataset
+    from softlight.evaluate.table import markdown_table, summarize
+    from softlight.recipes.crossval import cross_validate
+    from softlight.recipes.library import load_recipe
+
+    settings = _settings(sets, minutes=minutes, epochs=epochs, device=device, seed=seed)
+    dataset = open_dataset(data, annotation=annotation)
+    for line in dataset.notes:
+        say(line)
+    table = cross_validate(
+        with_settings(load_recipe(recipe), settings),
+        dataset,
+        out,
+        k=folds,
+        watch=lambda name: [TrainingLines(name)],
+        note=say,
+    )
+    by = "cell_type" if "cell_type" in table else None
+    typer.echo(markdown_table(summarize(table, by=by)))
+
+
+def reproduce(
+    name: Annotated[str, typer.Argument(help="A published system; see softlight recipes.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Real images; without, a set is simulated.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for models and tables.")
+    ] = None,
+    minutes: Minutes = None,
+    folds: Annotated[int, typer.Option("--folds", help="Parts, cut by well or movie.")] = 3,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Under two minutes: small networks, two folds.")
+    ] = False,
+    annotation: Annotated[
+        str, typer.Option("--annotation", help="Challenge folders: auto, gold or silver.")
+    ] = "auto",
+) -> None:
+    """Re-run a published system and print the paper's table beside ours."""
+    from softlight.apps.progress import TrainingLines, say
+    from softlight.evaluate.table import markdown_table
+    from softlight.recipes.reproduce import reproduce as run
+
+    out = out or Path("runs") / name
+    result = run(
+        name,
+        out,
+        data=data,
+        minutes=minutes,
+        folds=folds,
+        quick=quick,
+        annotation=annotation,
+        watch=lambda fold: [TrainingLines(fold)],
+        note=say,
+    )
+    typer.echo(markdown_table(result.table))
+    typer.echo(f"Report: {out / 'report.html'}")
+
+
+def recipes() -> None:
+    """List the recipes that are known by name."""
+    from softlight.recipes.library import list_recipes, load_recipe
+
+    for name in list_recipes():
+        typer.echo(f"{name:28} {load_recipe(name).description}")

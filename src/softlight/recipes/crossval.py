@@ -1,0 +1,64 @@
+"""Cross-validation: every image is predicted by a network that never saw its well or movie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from softlight.config import Recipe
+from softlight.data.samples import DataSet
+from softlight.data.splits import Fold, folds, split_fraction
+from softlight.evaluate.table import write_metrics
+from softlight.inference.predict import Segmenter
+from softlight.recipes.score import score_network, to_table
+from softlight.recipes.train import RUN_FOLDER, train
+from softlight.training.callbacks import Callback
+
+
+def cross_validate(
+    recipe: Recipe,
+    dataset: DataSet,
+    out: Path,
+    *,
+    k: int,
+    watch: Callable[[str], Sequence[Callback]] = lambda _: (),
+    note: Callable[[str], None] = lambda _: None,
+) -> pd.DataFrame:
+    """Scores of every image by the network of the fold that held it out.
+
+    A fold that is finished is not trained again, and one that was interrupted goes on from its
+    last checkpoint, so the same call after an interruption gives the same table.
+
+    Args:
+        recipe: what each fold trains.
+        dataset: the images, cut into folds by well or movie.
+        out: ``fold-1`` and so on go here, and the table.
+        k: the number of folds.
+        watch: gives the callbacks of one fold by its name.
+        note: told what begins and what was found.
+    """
+    tables = []
+    for number, fold in enumerate(folds(dataset.samples, k, by=recipe.data.split_by, seed=0), 1):
+        name = f"fold {number} of {k}"
+        folder = out / f"fold-{number}"
+        done = folder / "metrics.csv"
+        if not done.is_file():
+            note(f"{name}: {len(fold.train)} images train, {len(fold.test)} are held out")
+            _run_fold(recipe, fold, folder, watch(name))
+        tables.append(pd.read_csv(done).assign(fold=number))
+    table = pd.concat(tables, ignore_index=True)
+    write_metrics(out, table)
+    return table
+
+
+def _run_fold(recipe: Recipe, fold: Fold, folder: Path, callbacks: Sequence[Callback]) -> None:
+    """Train without the fold's test images, then score them."""
+    split = split_fraction(
+        fold.train, recipe.data.validation_fraction, by=recipe.data.split_by, seed=recipe.train.seed
+    )
+    started = (folder / RUN_FOLDER / "checkpoint.safetensors").is_file()
+    trained = train(recipe, split, folder, resume=started, callbacks=callbacks)
+    scored = score_network(Segmenter(trained.result.network, trained.spec), fold.test)
+    write_metrics(folder, to_table(scored))

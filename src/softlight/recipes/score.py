@@ -1,0 +1,119 @@
+"""Score a network, or finished predictions, on annotated images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from softlight.data.loader import to_classes
+from softlight.data.samples import Annotated, DataError, Sample
+from softlight.evaluate.pixel import score_pixels
+from softlight.inference.predict import Segmenter
+from softlight.io.labels import read_labels
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One image with its truth and what was predicted for it."""
+
+    sample: Sample
+    annotated: Annotated
+    truth: npt.NDArray[np.int32]  # (Y, X) class indices
+    predicted: npt.NDArray[np.int32]  # (Y, X) class indices
+    scores: dict[str, float]
+
+
+def score_network(
+    segmenter: Segmenter, samples: Sequence[Sample], *, progress: Progress | None = None
+) -> list[Scored]:
+    """Every sample segmented and scored on its own grid."""
+    scored = []
+    for index, sample in enumerate(samples):
+        annotated = sample.read()
+        probability = segmenter.probability(
+            annotated.image, pixel_size_um=annotated.pixel_size_um
+        )
+        classes = segmenter.classes(probability)
+        item = _score(sample, annotated, classes, segmenter.spec.classes)
+        item.scores["loss"] = cross_entropy(probability, item.truth, annotated.valid)
+        scored.append(item)
+        if progress is not None:
+            progress(index + 1, len(samples))
+    return scored
+
+
+def score_predictions(
+    folder: Path, samples: Sequence[Sample], classes: Sequence[str] = ("background", "cell")
+) -> list[Scored]:
+    """Label images in a folder, named like the samples, scored against them."""
+    files = {path.stem: path for path in sorted(folder.glob("*.tif*"))}
+    missing = [sample.name for sample in samples if sample.name not in files]
+    if missing:
+        raise DataError(
+            f"{folder} has no prediction for {len(missing)} of {len(samples)} images: "
+            f"{', '.join(missing[:20])}. Each needs a label image of the same name, NAME.tif."
+        )
+    return [
+        _score(
+            sample,
+            sample.read(),
+            to_classes(read_labels(files[sample.name]), len(classes), name=sample.name),
+            classes,
+        )
+        for sample in samples
+    ]
+
+
+def to_table(scored: Sequence[Scored]) -> pd.DataFrame:
+    """One row an image: its name, group and tags, then its scores."""
+    rows: list[dict[str, Any]] = [
+        {
+            "image": item.sample.name,
+            "group": item.sample.group,
+            **({"cell_type": item.sample.tags["cell_type"]} if "cell_type" in item.sample.tags else {}),
+            **item.scores,
+        }
+        for item in scored
+    ]
+    return pd.DataFrame(rows)
+
+
+def cross_entropy(
+    probability: npt.NDArray[np.float32],
+    truth: npt.NDArray[np.int32],
+    valid: npt.NDArray[np.bool_] | None,
+) -> float:
+    """Mean over the valid pixels of -log p(true class); for one channel the binary form."""
+    if probability.shape[0] == 1:
+        of_truth = np.where(truth > 0, probability[0], 1 - probability[0])
+    else:
+        of_truth = np.take_along_axis(probability, truth[None], axis=0)[0]
+    counted = of_truth if valid is None else of_truth[valid]
+    if not counted.size:
+        return math.nan
+    return float(-np.log(np.clip(counted.astype(np.float64), 1e-7, 1)).mean())
+
+
+def _score(
+    sample: Sample,
+    annotated: Annotated,
+    predicted: npt.NDArray[np.int32],
+    classes: Sequence[str],
+) -> Scored:
+    truth = to_classes(annotated.labels, len(classes), name=sample.name)
+    if predicted.shape != truth.shape:
+        raise DataError(
+            f"The prediction for {sample.name} is {predicted.shape[0]} x {predicted.shape[1]}, its "
+            f"truth {truth.shape[0]} x {truth.shape[1]}; they must be of one size."
+        )
+    scores = score_pixels(predicted, truth, valid=annotated.valid, classes=tuple(classes))
+    return Scored(sample, annotated, truth, predicted, scores)

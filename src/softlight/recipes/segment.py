@@ -1,0 +1,228 @@
+"""Segment files and folders with one model: label images, a table, pictures and a report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from softlight.inference.predict import Segmenter, foreground_probability
+from softlight.instances.split import split_components, split_touching
+from softlight.io.files import replacing
+from softlight.io.images import ImageError, Movie, find_images, open_movie
+from softlight.io.labels import write_labels
+from softlight.recipes.provenance import stamp
+
+MOST_PICTURES = 12  # files shown in the report
+DEFAULT_DIAMETER_PX = 20.0  # where the model does not know the size of its cells
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the files are to be read, where they do not say it themselves."""
+
+    axes: str | None = None
+    channel: int | None = None
+    pixel_size_um: float | None = None
+    interval_min: float | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """How foreground becomes labels."""
+
+    threshold: float | None = None  # None: the model's own
+    min_area_px: int | None = None  # None: the model's own
+    touching: bool = True  # cut cells that touch; False leaves connected pieces
+    flips: bool = False  # average over mirror images
+
+
+@dataclass
+class SegmentedFile:
+    """What was found in one file, or why nothing could be."""
+
+    source: Path
+    frames: int = 0
+    axes: str = ""
+    axes_note: str = ""
+    pixel_size_um: float | None = None
+    labels_path: Path | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    error: str | None = None
+    sha256: str = ""
+    picture: tuple[npt.NDArray[Any], npt.NDArray[np.int32]] | None = None  # image and labels
+
+
+def segment(
+    inputs: Sequence[Path],
+    segmenter: Segmenter,
+    out: Path,
+    *,
+    reading: Reading | None = None,
+    options: Options | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[SegmentedFile]:
+    """Every input file segmented into ``out``; a file that cannot be read does not stop the rest.
+
+    Args:
+        inputs: image files, movies, or folders of them.
+        segmenter: the model.
+        out: ``labels/``, ``frames.csv``, ``run.json`` go here.
+        reading: what the files do not say themselves.
+        options: how foreground becomes labels.
+        progress: told (file name, frames done, frames in all).
+    """
+    reading, options = reading or Reading(), options or Options()
+    files = find_images(inputs)
+    stems = [path.stem for path in files]
+    results = []
+    for path in files:
+        name = path.stem if stems.count(path.stem) == 1 else f"{path.parent.name}_{path.stem}"
+        target = out / "labels" / f"{name}.tif"
+        results.append(_segment_file(path, target, segmenter, reading, options, progress))
+    _write_summary(results, segmenter, out, reading, options)
+    return results
+
+
+def _segment_file(
+    path: Path,
+    target: Path,
+    segmenter: Segmenter,
+    reading: Reading,
+    options: Options,
+    progress: Callable[[str, int, int], None] | None,
+) -> SegmentedFile:
+    result = SegmentedFile(path)
+    try:
+        movie = open_movie(path, **asdict(reading))
+        _describe(result, movie)
+        labels = []
+        for frame in range(len(movie)):
+            image = movie.frame(frame)
+            labels.append(label_cells(image, segmenter, options, movie.pixel_size_um))
+            result.rows.append(_row(path, frame, labels[-1], movie))
+            if frame == len(movie) // 2:
+                result.picture = image, labels[-1]
+            if progress is not None:
+                progress(path.name, frame + 1, len(movie))
+        write_labels(target, labels[0] if len(labels) == 1 else np.stack(labels))
+        result.labels_path = target
+        result.warnings += _doubts(result, options, segmenter)
+    except (ImageError, ValueError, OSError, MemoryError) as error:
+        result.error = str(error) or f"{type(error).__name__} while segmenting"
+        result.rows = []
+    return result
+
+
+def label_cells(
+    image: npt.NDArray[Any],
+    segmenter: Segmenter,
+    options: Options,
+    pixel_size_um: float | None = None,
+) -> npt.NDArray[np.int32]:
+    """The cells of one raw frame (Y, X[, C]) as labels (Y, X)."""
+    spec = segmenter.spec
+    probability = foreground_probability(
+        segmenter.probability(image, pixel_size_um=pixel_size_um, flips=options.flips)
+    )
+    threshold = spec.threshold if options.threshold is None else options.threshold
+    min_area = spec.min_area_px if options.min_area_px is None else options.min_area_px
+    if not options.touching:
+        return split_components(probability >= threshold, min_area_px=min_area)
+    diameter = spec.cell_diameter_px or DEFAULT_DIAMETER_PX
+    return split_touching(
+        probability,
+        threshold=threshold,
+        min_area_px=min_area,
+        min_distance_px=diameter / 3,
+    )
+
+
+def _describe(result: SegmentedFile, movie: Movie) -> None:
+    result.frames = len(movie)
+    result.axes, result.axes_note = movie.axes, movie.axes_note
+    result.pixel_size_um = movie.pixel_size_um
+    if result.source.is_file():
+        with result.source.open("rb") as file:
+            result.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _row(
+    path: Path, frame: int, labels: npt.NDArray[np.int32], movie: Movie
+) -> dict[str, Any]:
+    """What one frame holds, sizes in pixels and where it is known in µm."""
+    areas = np.bincount(labels.ravel())[1:]
+    areas = areas[areas > 0]
+    median = float(np.median(areas)) if areas.size else float("nan")
+    size, interval = movie.pixel_size_um, movie.frame_interval_min
+    return {
+        "file": path.name,
+        "frame": frame,
+        "time_min": float("nan") if interval is None else frame * interval,
+        "cells": int(areas.size),
+        "confluence": float((labels > 0).mean()),
+        "median_area_px": median,
+        "median_area_um2": float("nan") if size is None else median * size**2,
+    }
+
+
+def _doubts(result: SegmentedFile, options: Options, segmenter: Segmenter) -> list[str]:
+    """What a careful person would say about this result."""
+    cells = [row["cells"] for row in result.rows]
+    confluence = [row["confluence"] for row in result.rows]
+    empty = sum(count == 0 for count in cells)
+    threshold = segmenter.spec.threshold if options.threshold is None else options.threshold
+    if empty == len(cells):
+        return [
+            f"No cell was found in {result.source.name}: no pixel has a foreground probability of "
+            f"{threshold:g} or more in a large enough piece. Look at the picture; if there are "
+            "cells, check --axes and --channel, lower --threshold, or train on images like it."
+        ]
+    if empty:
+        return [f"{empty} of {len(cells)} frames of {result.source.name} have no cell."]
+    if min(confluence) > 0.99:
+        return [
+            f"Nearly all of {result.source.name} was called cell; the model may not fit this image."
+        ]
+    return []
+
+
+def _write_summary(
+    results: Sequence[SegmentedFile],
+    segmenter: Segmenter,
+    out: Path,
+    reading: Reading,
+    options: Options,
+) -> None:
+    table = pd.DataFrame([row for result in results for row in result.rows])
+    with replacing(out / "frames.csv") as temporary:
+        table.to_csv(temporary, index=False)
+    run = {
+        "provenance": stamp(),
+        "model": segmenter.spec.model_dump(mode="json"),
+        "reading": asdict(reading),
+        "options": asdict(options),
+        "device": str(segmenter.device),
+        "files": [
+            {
+                "source": str(result.source),
+                "sha256": result.sha256,
+                "frames": result.frames,
+                "axes": result.axes,
+                "labels": None if result.labels_path is None else result.labels_path.name,
+                "warnings": result.warnings,
+                "error": result.error,
+            }
+            for result in results
+        ],
+    }
+    with replacing(out / "run.json") as temporary:
+        temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")

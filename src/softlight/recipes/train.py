@@ -1,0 +1,150 @@
+"""Train one network by one recipe: data set in, saved model out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from softlight.config import ConfigError, LossConfig, LossTerm, ModelSpec, Recipe, to_toml
+from softlight.data.augment import Augmenter
+from softlight.data.loader import Decoded, TrainingBatches, count_classes, decode
+from softlight.data.normalize import Preprocessor
+from softlight.data.samples import Sample
+from softlight.data.splits import Split
+from softlight.io.files import replacing
+from softlight.losses import automatic_class_weights, build_loss
+from softlight.models.registry import build_model
+from softlight.models.saved import save_model
+from softlight.recipes.provenance import stamp
+from softlight.training.callbacks import Callback, CsvLog
+from softlight.training.engine import FitResult, Trainer
+from softlight.training.tasks import SegmentationTask
+
+MOST_VALIDATED = 24  # images held out that are looked at after each epoch
+MOST_REVISITED = 4  # training images, where none is held out: they only show that training works
+RUN_FOLDER = "training"  # inside the model's folder: checkpoints, history, pictures, recipe
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training run."""
+
+    folder: Path
+    spec: ModelSpec
+    result: FitResult
+    split: Split
+
+
+def train(
+    recipe: Recipe,
+    split: Split,
+    out: Path,
+    *,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    provenance: dict[str, str] | None = None,
+    decoding: Callable[[int, int], None] | None = None,
+) -> Trained:
+    """Train by the recipe on ``split.train``, keep the best on ``split.validation``, save it.
+
+    Args:
+        recipe: every setting.
+        split: what trains and what validates; where nothing is held out, training images validate.
+        out: the model's folder; ``training/`` in it holds the checkpoints, history and recipe.
+        resume: go on from the last checkpoint in ``out``.
+        callbacks: who watches.
+        provenance: what the model's card says of its data and licence.
+        decoding: told (done, total) while the images are read.
+    """
+    run = out / RUN_FOLDER
+    _keep_recipe(recipe, run / "recipe.toml", resume=resume)
+    class_count = len(recipe.classes)
+    preprocessor = Preprocessor(recipe.preprocess, in_channels=recipe.model.in_channels)
+    names = {sample.name for sample in split.train}
+    apart = [sample for sample in split.validation if sample.name not in names]
+    decoded = decode([*split.train, *apart], preprocessor, class_count, progress=decoding)
+    training, held_out = decoded[: len(split.train)], decoded[len(split.train) :]
+    counts = count_classes(training, class_count)
+    torch.manual_seed(recipe.train.seed)
+    trainer = Trainer(
+        build_model(recipe.model),
+        _task(recipe.loss, counts, class_count),
+        settings=recipe.train,
+        optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
+        folder=run,
+        callbacks=[CsvLog(run / "history.csv"), *callbacks],
+        rebalance=_balanced(recipe, counts) if recipe.train.auto_balance else None,
+    )
+    batches = TrainingBatches(
+        training, Augmenter(recipe.augment), recipe.data, seed=recipe.train.seed
+    )
+    judges = _spread(held_out, MOST_VALIDATED) if held_out else _spread(training, MOST_REVISITED)
+    result = trainer.fit(batches, judges, resume=resume)
+    spec = _spec(recipe, training, len(held_out), provenance or {})
+    card = write_card(spec, result, held_out=len(held_out))
+    spec = save_model(out, result.network, spec, card=card)
+    return Trained(out, spec, result, split)
+
+
+def _keep_recipe(recipe: Recipe, path: Path, *, resume: bool) -> None:
+    """Write the recipe beside the run; a resumed run must be of the same recipe."""
+    text = to_toml(recipe)
+    if resume and path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise ConfigError(
+            f"{path.parent} was started with other settings (see {path.name} there). Resume with "
+            "the same ones, or train into another folder."
+        )
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _task(loss: LossConfig, counts: npt.NDArray[np.int64], class_count: int) -> SegmentationTask:
+    automatic = loss.class_weights == "auto"
+    weights = automatic_class_weights([int(count) for count in counts]) if automatic else None
+    return SegmentationTask(build_loss(loss, weights), class_count)
+
+
+def _balanced(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Callable[[], SegmentationTask]:
+    """How to build the task that a network stuck in one class is restarted with."""
+    pixel = "bce" if recipe.model.out_channels == 1 else "cross_entropy"
+    terms = (LossTerm(name=pixel), LossTerm(name="tversky", alpha=0.3, beta=0.7))
+    loss = LossConfig(terms=terms, class_weights="auto")
+    return lambda: _task(loss, counts, len(recipe.classes))
+
+
+def _spread(images: Sequence[Decoded], most: int) -> list[Decoded]:
+    """At most so many images, spread evenly over all."""
+    if len(images) <= most:
+        return list(images)
+    chosen = np.linspace(0, len(images) - 1, most).round().astype(int)
+    return [images[index] for index in chosen]
+
+
+def _spec(
+    recipe: Recipe, training: Sequence[Decoded], held_out: int, provenance: dict[str, str]
+) -> ModelSpec:
+    """What must be known beside the weights, from the recipe and the training images."""
+    sizes = [item.pixel_size_um for item in training if item.pixel_size_um is not None]
+    diameters = [d for item in training if not math.isnan(d := item.cell_diameter_px)]
+    return ModelSpec(
+        name=recipe.name,
+        classes=recipe.classes,
+        model=recipe.model,
+        preprocess=recipe.preprocess,
+        pixel_size_um=float(np.median(sizes)) if sizes else None,
+        cell_diameter_px=round(float(np.median(diameters)), 1) if diameters else None,
+        provenance={
+            **stamp(),
+            "recipe": recipe.name,
+            "training_images": str(len(training)),
+            "validation_images": str(held_out),
+            **provenance,
+        },
+    )
