@@ -56,7 +56,11 @@ def _flat(array: NDArray[np.generic], name: str) -> NDArray[np.generic]:
 
 
 def _label_planes(path: Path) -> Planes:
-    if path.is_dir() and not is_zarr(path):
+    if is_zarr(path):
+        from softlight.io.zarr_planes import ZarrPlanes, label_group  # slow to import
+
+        return ZarrPlanes(label_group(path) or path, blank_is_missing=False)
+    if path.is_dir():
         return FolderPlanes(path, open_planes)
     return open_planes(path)
 

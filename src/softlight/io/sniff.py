@@ -24,7 +24,7 @@ def is_zarr(path: Path) -> bool:
 def open_planes(path: Path) -> Planes:
     """The planes of a file or OME-Zarr, by the reader that its content needs."""
     if is_zarr(path):
-        from softlight.io.zarr import ZarrPlanes  # zarr takes a third of a second to import
+        from softlight.io.zarr_planes import ZarrPlanes  # zarr takes a third of a second to import
 
         return ZarrPlanes(path)
     with reading(path):

@@ -21,8 +21,8 @@ from softlight.io.tiff_metadata import (
     from_imagej,
     from_ome,
     from_shaped,
-    micrometres,
 )
+from softlight.io.units import micrometres
 
 _RGB, _PALETTE, _YCBCR = 2, 3, 6
 _JPEG_CODECS = (6, 7, 34892, 33007)
