@@ -222,11 +222,12 @@ def _middle(
     if center is not None:
         start = np.clip(np.array(center) - extent // 2, 0, np.maximum(room, 0))
     start = np.where(room < 0, np.floor(room / 2), start)
-    return np.asarray(start + (np.ceil(extent - 1e-9) - 1) / 2, np.float64)
+    middle: Matrix = (start + (np.ceil(extent - 1e-9) - 1) / 2).astype(np.float64)
+    return middle
 
 
 def _offsets(size: int) -> Matrix:
-    return np.arange(size) - (size - 1) / 2
+    return np.arange(size, dtype=np.float64) - (size - 1) / 2
 
 
 def _gather(

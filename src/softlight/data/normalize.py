@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from scipy.special import ndtri
 
 from softlight.config import PreprocessConfig
+from softlight.io.grey import to_grey
 
 Float = npt.NDArray[np.float32]
 Raw = npt.NDArray[Any]
@@ -111,8 +112,6 @@ class Preprocessor:
         if raw.dtype.kind not in "iufb":
             raise PreprocessError(f"The frame is {raw.dtype}; it must hold whole or real numbers.")
         if self.in_channels == 1:
-            from softlight.io.images import to_grey
-
             return (raw if raw.ndim == 2 else to_grey(raw))[None]
         if raw.ndim == 2:
             raw = raw[:, :, None]
