@@ -25,9 +25,10 @@ class Form:
     bend: float  # curvature of the long axis
     height: float  # optical thickness of the flat part, radians
     dome: float  # optical thickness added at the centre, radians
+    ball: float  # share of the thickness that has a ball's profile when spread, 0 to 1
     rounded_radius: float  # of a dividing cell, over that of the spread cell
     spacing: float  # distance of neighbours, over the sum of their radii
-    closing: float  # gaps narrower than twice this many pixels are filled
+    closing: float  # gaps narrower than twice this share of the cell diameter are filled
     nucleus: tuple[float, float]  # its radius
     processes: tuple[int, int]  # thin branching processes
     ruffle: float  # irregularity of the edge
@@ -35,25 +36,30 @@ class Form:
 
 FORMS: dict[str, Form] = {
     "round": Form(
-        (1.0, 1.18), 0.03, (0, 0), (0.0, 0.0), (0.3, 0.3), 0.0,
-        0.5, 1.6, 0.92, 0.92, 0.0, (0.5, 0.7), (0, 0), 0.02,
+        elongation=(1.0, 1.2), wobble=0.03, spikes=(0, 0), spike_length=(0.0, 0.0),
+        spike_width=(0.3, 0.3), bend=0.0, height=0.35, dome=0.45, ball=0.85, rounded_radius=0.92,
+        spacing=0.93, closing=0.0, nucleus=(0.5, 0.7), processes=(0, 0), ruffle=0.012,
     ),
     "spindly": Form(
-        (1.2, 3.6), 0.13, (1, 4), (0.3, 1.1), (0.12, 0.4), 0.18,
-        0.32, 0.55, 0.55, 0.72, 0.0, (0.24, 0.36), (0, 1), 0.05,
+        elongation=(1.05, 2.4), wobble=0.13, spikes=(2, 5), spike_length=(0.5, 2.6),
+        spike_width=(0.08, 0.4), bend=0.16, height=0.14, dome=0.26, ball=0.0, rounded_radius=0.5,
+        spacing=0.78, closing=0.0, nucleus=(0.22, 0.34), processes=(0, 1), ruffle=0.015,
     ),
     "sheet": Form(
-        (1.0, 1.6), 0.08, (0, 3), (0.1, 0.35), (0.15, 0.4), 0.05,
-        0.45, 0.45, 0.6, 0.72, 3.0, (0.34, 0.46), (0, 0), 0.04,
+        elongation=(1.0, 1.7), wobble=0.06, spikes=(0, 2), spike_length=(0.1, 0.3),
+        spike_width=(0.15, 0.4), bend=0.05, height=0.2, dome=0.16, ball=0.0, rounded_radius=0.6,
+        spacing=0.78, closing=0.2, nucleus=(0.34, 0.46), processes=(0, 0), ruffle=0.015,
     ),
     "neurites": Form(
-        (1.1, 2.4), 0.10, (2, 5), (0.5, 1.5), (0.08, 0.22), 0.12,
-        0.4, 0.7, 0.75, 0.85, 0.0, (0.35, 0.5), (2, 5), 0.04,
+        elongation=(1.1, 2.4), wobble=0.10, spikes=(3, 7), spike_length=(0.4, 1.5),
+        spike_width=(0.08, 0.25), bend=0.12, height=0.25, dome=0.35, ball=0.3, rounded_radius=0.7,
+        spacing=0.85, closing=0.0, nucleus=(0.35, 0.5), processes=(2, 5), ruffle=0.02,
     ),
 }  # fmt: skip
 NUCLEI = Form(  # what a nuclear stain shows of round cells
-    (1.0, 1.7), 0.05, (0, 0), (0.0, 0.0), (0.3, 0.3), 0.05,
-    0.7, 0.3, 0.7, 1.05, 0.0, (0.5, 0.7), (0, 0), 0.02,
+    elongation=(1.0, 1.7), wobble=0.05, spikes=(0, 0), spike_length=(0.0, 0.0),
+    spike_width=(0.3, 0.3), bend=0.05, height=0.7, dome=0.3, ball=0.5, rounded_radius=0.7,
+    spacing=1.05, closing=0.0, nucleus=(0.5, 0.7), processes=(0, 0), ruffle=0.01,
 )  # fmt: skip
 
 
@@ -137,7 +143,7 @@ def new_process(rng: np.random.Generator, form_length: float) -> Process:
     turn = heading[at] + rng.choice([-1, 1]) * rng.uniform(0.4, 1.0)
     wander = turn + np.cumsum(rng.normal(0, 0.1, 10))
     branch = path[at] + np.cumsum(np.stack([np.sin(wander), np.cos(wander)], 1) * step, axis=0)
-    return Process(path, at, branch, float(rng.uniform(0.9, 1.9)), float(rng.uniform(0.5, 1.0)))
+    return Process(path, at, branch, float(rng.uniform(0.7, 1.5)), float(rng.uniform(0.5, 1.0)))
 
 
 def new_cell(
@@ -209,5 +215,5 @@ def cycle_length(rng: np.random.Generator, scene: Scene) -> float:
 
 def mode_scale(form: Form) -> Floats:
     """Standard deviation of each Fourier mode: high modes are weaker."""
-    scale: Floats = form.wobble * (2.0 / MODES) ** 1.3
+    scale: Floats = form.wobble * (2.0 / MODES) ** 1.8
     return scale

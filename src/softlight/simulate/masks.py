@@ -16,6 +16,7 @@ from softlight.simulate.outline import ANGLES, outline
 
 Labels = NDArray[np.int32]
 ATLAS_PX = 256  # side of the periodic textures
+PROCESS_LEVEL = 0.93  # the level that marks pixels of thin processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def own_pixels(
         rough = form.ruffle * cell.radius * (1 - cell.roundness)
         if rough > 0:
             edge = edge + rough * _crop(ruffles, u, v, cell.texture)
-        here = distance - edge - 0.25 * cell.roundness * cell.radius  # round cells lie on top
+        here = distance - edge - cell.roundness * cell.radius  # round cells lie on top
         inside = (distance < edge) & (here < depth[rows, columns])
         depth[rows, columns][inside] = here[inside]
         index[rows, columns][inside] = k + 1
@@ -62,8 +63,9 @@ def own_pixels(
     for k, cell in enumerate(cells):
         _draw_processes(cell, k + 1, index, level, margin)
     index = _one_piece(index)
-    if form.closing > 0:
-        index, level, forward, sideways = _close(index, form.closing, level, forward, sideways)
+    if form.closing > 0 and cells:
+        gap = form.closing * 2 * float(np.median([cell.radius for cell in cells]))
+        index, level, forward, sideways = _close(index, gap, level, forward, sideways)
     return Owners(index, level, forward, sideways)
 
 
@@ -128,7 +130,7 @@ def _draw_path(
     rows, columns = rows[near], columns[near]
     free = index[rows, columns] == 0
     index[rows[free], columns[free]] = value
-    level[rows[free], columns[free]] = 0.93
+    level[rows[free], columns[free]] = PROCESS_LEVEL
 
 
 def _one_piece(index: Labels) -> Labels:

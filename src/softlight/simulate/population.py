@@ -49,7 +49,8 @@ class Population:
         for cell in cells:
             cell.velocity = rng.normal(0, 1, 2) * self._speed() / np.sqrt(2)
             cell.roundness = self._roundness(cell)
-        _keep_apart(cells, self.form, steps=60, low=self.low, high=self.high)
+        stick = 0.3 * scene.clustering if scene.morphology == "sheet" else 0.0
+        _keep_apart(cells, self.form, steps=80, low=self.low, high=self.high, cling=stick)
         return cells
 
     def _identity(self) -> int:
@@ -127,7 +128,7 @@ class Population:
             cell.x += float(cell.velocity[1]) * hours * free
             _turn(cell, hours)
         steps = 6 if self.scene.morphology == "sheet" else 10
-        cling = 0.15 * self.scene.clustering
+        cling = (0.1 if self.scene.morphology == "sheet" else 0.02) * self.scene.clustering
         _keep_apart(self.cells, self.form, steps=steps, low=self.low, high=self.high, cling=cling)
 
 
@@ -165,8 +166,10 @@ def _places(
     centres = rng.uniform(low, high, (colonies, 2))
     member = rng.random(count) < scene.clustering
     home = centres[rng.integers(0, colonies, count)]
-    spread = scene.cell_diameter_px * np.sqrt(count / colonies) * 0.42
-    near = home + rng.normal(0, 1, (count, 2)) * spread
+    # A colony is a disc that its cells just fill.
+    around = rng.uniform(0, 2 * np.pi, count)
+    reach = 0.29 * scene.cell_diameter_px * np.sqrt(count / colonies * rng.random(count))
+    near = home + reach[:, None] * np.stack([np.sin(around), np.cos(around)], 1)
     placed: Floats = np.where(member[:, None], near, places)
     inside: Floats = low + (placed - low) % (high - low)
     return inside
@@ -186,7 +189,7 @@ def _keep_apart(
         return
     places = np.array([(cell.y, cell.x) for cell in cells])
     radii = np.array([cell.radius * shrinkage(cell, form) for cell in cells])
-    reach = 2 * form.spacing * float(radii.max()) * 1.25
+    reach = 2 * form.spacing * float(radii.max()) * (1.6 if cling > 0 else 1.0)
     for step in range(steps):
         pairs = cKDTree(places).query_pairs(reach, output_type="ndarray")
         if not len(pairs):
@@ -196,8 +199,8 @@ def _keep_apart(
         distance = np.maximum(np.hypot(gap[:, 0], gap[:, 1]), 1e-6)
         wanted = form.spacing * (radii[i] + radii[j])
         push = 0.5 * np.clip(wanted - distance, 0, None)
-        if step == 0 and cling > 0:
-            near = (distance > wanted) & (distance < 1.25 * wanted)
+        if cling > 0 and step < steps - 3:
+            near = (distance > wanted) & (distance < 1.6 * wanted)
             push = push - np.where(near, cling * (distance - wanted), 0)
         move = (0.7 * push / distance)[:, None] * gap
         shift = np.zeros_like(places)

@@ -144,7 +144,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "contrast": (0.0, 10.0),
     "thickness": (0.0, 10.0),
     "granularity": (0.0, 10.0),
-    "granule_px": (0.5, 10.0),
+    "granule_px": (0.3, 10.0),
     "halo_px": (1.0, 100.0),
     "defocus": (-50.0, 50.0),
     "blur_px": (0.0, 10.0),

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from softlight.simulate.cells import Cell, Floats, Form
-from softlight.simulate.masks import ATLAS_PX, Owners
+from softlight.simulate.masks import ATLAS_PX, PROCESS_LEVEL, Owners
 from softlight.simulate.outline import thickness_factor
 from softlight.simulate.scene import Scene
 
@@ -24,9 +24,13 @@ class Atlas:
     ruffles: Floats
 
 
+FINENESS = 2  # texture samples per pixel, so that small granules stay sharp between pixels
+
+
 def new_atlas(rng: np.random.Generator, granule_px: float) -> Atlas:
     """Textures whose finest grain has this size."""
-    shape = (ATLAS_PX, ATLAS_PX)
+    shape = (FINENESS * ATLAS_PX, FINENESS * ATLAS_PX)
+    grain = FINENESS * granule_px
 
     def band(fine: float, coarse: float) -> Floats:
         noise = rng.normal(0, 1, shape)
@@ -35,15 +39,15 @@ def new_atlas(rng: np.random.Generator, granule_px: float) -> Atlas:
         scaled: Floats = smooth / smooth.std()
         return scaled
 
-    granules = band(0.55 * granule_px, 1.6 * granule_px)
-    granules = np.sign(granules) * np.abs(granules) ** 1.4
-    dots = (rng.random(shape) < 0.02 / granule_px**2) * rng.uniform(0.3, 1.0, shape)
-    vesicles = ndimage.gaussian_filter(dots, 0.8 * granule_px, mode="wrap")
+    granules = band(0.7 * grain, 2.0 * grain)
+    granules = np.sign(granules) * np.abs(granules) ** 1.3
+    dots = (rng.random(shape) < 0.05 / grain**2) * rng.exponential(1.0, shape)
+    vesicles = ndimage.gaussian_filter(dots, 0.75 * grain, mode="wrap") * 3.5 * grain**2
     return Atlas(
         granules / granules.std(),
-        band(3.0 * granule_px, 9.0 * granule_px),
-        vesicles / max(vesicles.max(), 1e-9),
-        band(2.0, 6.0),
+        band(3.0 * grain, 9.0 * grain),
+        vesicles,
+        band(2.0, 6.0)[:ATLAS_PX, :ATLAS_PX],
     )
 
 
@@ -66,26 +70,33 @@ def fill_cells(
     if at[0].size == 0:
         return Contents(thickness, stain, away)
     own = owners.index[at] - 1
-    depth = _depth(owners.index)[at]
+    deep = _depth(owners.index)
+    depth = deep[at]
     level = np.minimum(owners.level[at], 1.0)
     u, v = owners.forward[at], owners.sideways[at]
     per_cell = _CellValues.of(cells, form)
     roundness = per_cell.roundness[own]
     nucleus, inner = _nucleus(per_cell, own, u, v)
-    grain = _grain(atlas, per_cell, own, u, v)
+    grain, slow = _grain(atlas, per_cell, own, u, v)
 
-    edge = 1 - np.exp(-depth / (0.9 + 0.05 * per_cell.radius[own]))
-    bulge = np.sqrt(np.clip(1 - level**2, 0, 1))
-    flat = form.height * edge + form.dome * (1 - level) ** 1.5 * edge
-    ball = (form.height + form.dome) * bulge
-    body = per_cell.thickness[own] * (flat * (1 - roundness) + 0.6 * ball * roundness)
+    edge = _edge(owners, deep)[at]
+    ball = np.sqrt(np.clip(1 - level**2, 0, 1)) * np.minimum(depth / 1.5, 1)
+    flat = form.height * edge + form.dome * (1 - level) * edge
+    share = np.maximum(form.ball, roundness)
+    height = per_cell.thickness[own] * (form.height + form.dome)
+    body = per_cell.thickness[own] * flat * (1 - share) + height * ball * share * (1 + roundness)
     # Granules crowd around the nucleus and thin out in the lamella; the nucleus has few.
-    crowd = (0.25 + 0.9 * np.exp(-((level / 0.6) ** 2))) * (1 - 0.75 * inner) * edge
-    texture = scene.granularity * 0.28 * crowd * grain * (1 + roundness)
-    organ = 0.10 * inner + 0.16 * nucleus - 0.10 * _rim(inner)
-    thickness[at] = scene.thickness * np.maximum(body + texture + organ * (1 - roundness), 0)
+    crowd = (0.25 + 1.0 * np.exp(-((level / 0.5) ** 2))) * (1 - 0.75 * inner) * edge
+    texture = (
+        scene.granularity * 0.13 * crowd * (grain * (1 + roundness + form.ball) + form.ball * slow)
+    )
+    # Here and there the margin is ruffled: thick where the slow texture is high.
+    margin = np.exp(-(((depth - 2.5) / 1.5) ** 2)) * np.maximum(slow - 0.3, 0)
+    texture = texture + 0.12 * margin * (1 - share) * per_cell.thickness[own]
+    organ = 0.04 * inner + 0.3 * nucleus - 0.08 * _rim(inner)
+    thickness[at] = scene.thickness * (body + texture + organ * (1 - roundness))
 
-    glow = 0.35 + 0.65 * bulge if form.nucleus[0] >= 0.5 else 0.2 + 0.5 * bulge + 0.5 * inner
+    glow = 0.35 + 0.65 * ball if form.nucleus[0] >= 0.5 else 0.2 + 0.5 * ball + 0.5 * inner
     holes = 1 - 0.55 * nucleus
     lit = np.clip(1 + 0.16 * scene.granularity * grain, 0.1, None)
     stain[at] = per_cell.brightness[own] * glow * edge * holes * lit * (1 + 0.8 * roundness)
@@ -137,6 +148,24 @@ def _depth(index: np.ndarray) -> Floats:
     return distance + 0.5
 
 
+def _edge(owners: Owners, deep: Floats) -> Floats:
+    """How far the thickness has risen from the edge of a cell inwards, 0 to 1.
+
+    A spread cell tapers off, so its bright fringe lies on its edge and not outside; where it is
+    narrow, as in a tail, it is as steep as it must be to be seen. Neighbours that touch are
+    parted by a fine groove only.
+    """
+    outer = ndimage.distance_transform_edt(owners.index > 0) + 0.5
+    widest = ndimage.maximum_filter(deep, 7)
+    narrow = np.clip(widest / 4.5, 0.35, 1)
+    rise = np.maximum(outer - 1.2 * np.clip((widest - 2) / 3, 0, 1), 0.1)
+    taper = 1 - np.exp(-((rise / (narrow * 2.2)) ** 2))
+    groove = 1 - 0.75 * np.exp(-((deep / 1.1) ** 2))
+    groove = np.where(outer > deep + 0.6, groove, 1.0)
+    edge: Floats = np.where(owners.level == PROCESS_LEVEL, 0.5, taper * groove)
+    return edge
+
+
 def _nucleus(values: _CellValues, own: np.ndarray, u: Floats, v: Floats) -> tuple[Floats, Floats]:
     """How much nucleolus and how much nucleus there is at each pixel, 0 to 1."""
     place = values.nucleus[own]
@@ -158,13 +187,15 @@ def _rim(inner: Floats) -> Floats:
     return 4 * inner * (1 - inner)
 
 
-def _grain(atlas: Atlas, values: _CellValues, own: np.ndarray, u: Floats, v: Floats) -> Floats:
-    """Granules, mottling and vesicles at each pixel; they travel with the cell."""
+def _grain(
+    atlas: Atlas, values: _CellValues, own: np.ndarray, u: Floats, v: Floats
+) -> tuple[Floats, Floats]:
+    """Granules, mottling and vesicles together, and the mottling alone; they travel with the cell."""
     offset = values.texture[own]
-    one = np.stack([v + offset[:, 0], u + offset[:, 1]])
-    two = np.stack([v + offset[:, 2], u + offset[:, 3]])
+    one = FINENESS * np.stack([v + offset[:, 0], u + offset[:, 1]])
+    two = FINENESS * np.stack([v + offset[:, 2], u + offset[:, 3]])
     fine = ndimage.map_coordinates(atlas.granules, one, order=1, mode="grid-wrap")
     coarse = ndimage.map_coordinates(atlas.mottling, two, order=1, mode="grid-wrap")
     dots = ndimage.map_coordinates(atlas.vesicles, two, order=1, mode="grid-wrap")
-    grain: Floats = 0.8 * fine + 0.35 * coarse + 2.5 * dots
-    return grain
+    grain: Floats = 0.5 * fine + 0.25 * coarse + dots
+    return grain, coarse
