@@ -125,7 +125,7 @@ def confluence_figure(rows: Rows, *, dark: bool = False) -> bytes:
     movies = any(len(frames) > 1 for frames in by_image.values())
     most = _MOST_LINES if movies else _MOST_DOTS
     shown = dict(list(by_image.items())[:most])
-    height = 2.9 if movies else 1.3 + 0.28 * len(shown)
+    height = 2.9 if movies else 1.5 + 0.28 * len(shown)
     figure, (ax,) = _new_figure(1, ink, height=height)
     if movies:
         _draw_movies(ax, shown, ink)
@@ -166,10 +166,7 @@ def _draw_images(ax: Axes, rows: Rows, ink: _Ink) -> None:
         ax.plot(
             true, places, "o", color=ink.many[1], fillstyle="none", markersize=9, label="annotated"
         )
-        ax.legend(
-            frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2,
-            ncols=2, labelcolor=ink.text, columnspacing=1, handletextpad=0.2,
-        )  # fmt: skip
+        ax.figure.legend(loc="outside lower right", ncols=2, frameon=False, labelcolor=ink.text)
     ax.set_yticks(places, [_short(str(row.get("image", ""))) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(left=0)

@@ -1,0 +1,154 @@
+"""Pictures and movies of found cells, as blocks of a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from softlight.report.blocks import Chart, Frame, Layer, Movie, Panel, Picture
+from softlight.report.charts import PANELS, confluence_figure, curves_figure
+from softlight.report.colours import Labels, colour_movie
+from softlight.report.figures import ERROR_LEGEND, UNKNOWN_LEGEND, to_jpeg, to_png
+from softlight.report.layers import AnyLabels, error_layer, outline_layer
+from softlight.report.view import AnyImage, Mask, PictureError, View, as_labels
+
+_PAGE_PX = 1408  # the longer side of an enlarged picture: sharp on a large screen, small as a file
+_MOVIE_PX = 704
+_SHARP_FROM = 3  # images enlarged this much show their pixels as squares
+_FOUND, _TRUE, _ERRORS = "Cells found", "Annotation", "Errors"
+
+
+def picture_of_cells(
+    title: str,
+    image: AnyImage,
+    labels: AnyLabels,
+    *,
+    truth: AnyLabels | None = None,
+    valid: Mask | None = None,
+    caption: str = "",
+) -> Picture:
+    """The image beside the cells found in it and, with a truth, the annotation and the errors."""
+    if labels.shape != image.shape[:2] or (truth is not None and truth.shape != labels.shape):
+        raise PictureError(
+            f"{title}: image is {image.shape[:2]}, labels {labels.shape}, truth "
+            f"{None if truth is None else truth.shape}; they must be of one size."
+        )
+    view = View.fit(image.shape, largest_px=_PAGE_PX)
+    small = view.small(image)
+    layers = [Layer(_FOUND, to_png(outline_layer(labels, view)))]
+    if truth is None:
+        panels: tuple[Panel, ...] = (Panel("Image"), Panel(_FOUND, (_FOUND,)))
+    else:
+        wrong = error_layer(labels > 0, truth > 0, view, valid=valid)
+        layers += [Layer(_TRUE, to_png(outline_layer(truth, view))), Layer(_ERRORS, to_png(wrong))]
+        partial = valid is not None and not valid.all()
+        legend = (*ERROR_LEGEND, UNKNOWN_LEGEND) if partial else ERROR_LEGEND
+        panels = (
+            Panel(_FOUND, (_FOUND,)),
+            Panel(_TRUE, (_TRUE,)),
+            Panel(_ERRORS, (_ERRORS,), legend),
+        )
+    return Picture(
+        title=title,
+        alt=f"{title}, {_share(labels)} of the image is covered by cells",
+        image=to_jpeg(small),
+        size=(small.shape[0], small.shape[1]),
+        layers=tuple(layers),
+        panels=panels,
+        caption=caption,
+        sharp=view.enlarge >= _SHARP_FROM,
+    )
+
+
+def movie_of_cells(
+    title: str,
+    images: Sequence[AnyImage],
+    labels: Sequence[AnyLabels],
+    *,
+    notes: Sequence[str] = (),
+    caption: str = "",
+    most_frames: int = 60,
+) -> Movie:
+    """The frames with outlines; a cell keeps its colour while it overlaps itself.
+
+    Longer movies are thinned to evenly spaced frames, first and last kept, and the caption says so.
+
+    Args:
+        title: The movie's name.
+        images: Frames; may be lazy, only those shown are read.
+        labels: The labels of each frame.
+        notes: What is said under each frame, by default its number.
+        caption: Under the movie.
+        most_frames: At most so many frames are kept on the page.
+    """
+    total = len(images)
+    if total == 0 or len(labels) != total or (notes and len(notes) != total):
+        raise PictureError(
+            f"{title}: {total} frames, {len(labels)} label images and {len(notes)} notes; give one "
+            "label image, and one note or none, for each of at least one frame."
+        )
+    chosen = np.unique(np.linspace(0, total - 1, min(total, most_frames)).round().astype(int))
+    view = View.fit(images[0].shape, largest_px=_MOVIE_PX)
+    shown: list[Labels] = [as_labels(labels[index]) for index in chosen]
+    frames = []
+    size = (0, 0)
+    for index, found, colours in zip(chosen, shown, colour_movie(shown), strict=True):
+        small = view.small(images[index])
+        size = (small.shape[0], small.shape[1])
+        note = notes[index] if notes else f"frame {index + 1} of {total}"
+        layer = outline_layer(found, view, colours=colours)
+        frames.append(Frame(to_jpeg(small, quality=75), to_png(layer), note))
+    if len(chosen) < total:
+        caption = f"{caption} {len(chosen)} of {total} frames are shown.".strip()
+    return Movie(title, f"{title} with the outlines of the cells found", frames, size, caption)
+
+
+def charts_of_training(history: Sequence[Mapping[str, object]]) -> list[Chart]:
+    """The training curves, a chart each, so that they stack on a phone."""
+    return [
+        Chart(
+            light=curves_figure(history, panels=(name,)),
+            dark=curves_figure(history, panels=(name,), dark=True),
+            alt=f"{heading} by epoch, {len(history)} epochs",
+        )
+        for name, (heading, lines) in PANELS.items()
+        if any(row.get(key) is not None for key, _ in lines for row in history)
+    ]
+
+
+def chart_of_confluence(rows: Sequence[Mapping[str, object]], *, caption: str = "") -> Chart:
+    """The share of each image or frame that cells cover."""
+    return Chart(
+        light=confluence_figure(rows),
+        dark=confluence_figure(rows, dark=True),
+        alt=f"Share of the image covered by cells, {len(rows)} images or frames",
+        caption=caption,
+    )
+
+
+def pick_examples(scores: Sequence[float], *, most: int = 9) -> list[tuple[int, str]]:
+    """Which images to show, as (index, "worst", "median" or "best"): the worst first.
+
+    Of many images the worst third, the middle and the best are picked, so that nobody is shown
+    only what went well. Images without a defined score are left out, unless none has one: then
+    the first ones are taken and called "".
+    """
+    defined = [index for index, score in enumerate(scores) if math.isfinite(score)]
+    order = sorted(defined, key=lambda index: scores[index])
+    if not order:
+        return [(index, "") for index in range(min(most, len(scores)))]
+    count = min(most, len(order))
+    worst, best = math.ceil(count / 3), count // 3
+    median = count - worst - best
+    middle = worst + (len(order) - worst - best - median) // 2
+    return [
+        *((index, "worst") for index in order[:worst]),
+        *((index, "median") for index in order[middle : middle + median]),
+        *((index, "best") for index in order[len(order) - best :]),
+    ]
+
+
+def _share(labels: AnyLabels) -> str:
+    return f"{100 * float(np.mean(labels > 0)):.0f} %"
