@@ -126,7 +126,7 @@ def tversky(
         probability = logits.float().softmax(1)[:, 1:]  # (N, C-1, Y, X)
         truth = F.one_hot(target, logits.shape[1]).movedim(-1, 1)[:, 1:].float()
     pixel = torch.ones_like(target, dtype=torch.float32) if weight is None else weight.float()
-    area = pixel.sum().clamp_min(torch.finfo(torch.float32).tiny)
+    area = _or_one(pixel.sum())
     pixel = pixel[:, None]
     over = (0, 2, 3)
     both = (pixel * probability * truth).sum(over) / area
@@ -359,7 +359,12 @@ def _mean(loss: Tensor, pixel: Tensor | None, weight: Tensor | None) -> Tensor:
     total = (loss * pixel.float()).sum()
     if weight is None:
         return total / loss.numel()
-    return total / weight.float().sum().clamp_min(torch.finfo(torch.float32).tiny)
+    return total / _or_one(weight.float().sum())
+
+
+def _or_one(total: Tensor) -> Tensor:
+    """The divisor of a sum that is 0 itself where the total is."""
+    return torch.where(total > 0, total, 1.0)
 
 
 def _regression(
