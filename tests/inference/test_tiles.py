@@ -55,7 +55,7 @@ def test_tiles_that_disagree_fade_into_each_other():
     result = predict_tiled(image, offset_by_place, tile=64, overlap=32)
     steps = np.abs(np.diff(result[0, 0]))
     assert steps.max() > 0
-    assert steps.max() < 2  # neighbours differ by 32: a seam would jump by that
+    assert steps.max() < 4  # neighbours differ by 32: a seam would jump by that
 
 
 def test_progress_hears_of_every_tile():

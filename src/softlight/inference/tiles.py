@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+_LEAST_WEIGHT = 1e-4  # above 0, so that no pixel is ever divided by nothing
+
 
 @dataclass(frozen=True, eq=False)
 class Tile:
@@ -84,7 +86,7 @@ def _plan_axis(size: int, tile: int, *, step: int) -> list[tuple[slice, Array]]:
     """The pieces of one axis, each with its weights, which sum to 1 at every pixel."""
     starts = range(0, max(size - tile + step - 1, 0) // step * step + 1, step)
     pieces = [slice(start, min(start + tile, size)) for start in starts]
-    ramps = [_ramp(piece, size, steepest=tile - step) for piece in pieces]
+    ramps = [_ramp(piece, size, overlap=tile - step) for piece in pieces]
     total = np.zeros(size)
     for piece, ramp in zip(pieces, ramps, strict=True):
         total[piece] += ramp
@@ -94,12 +96,16 @@ def _plan_axis(size: int, tile: int, *, step: int) -> list[tuple[slice, Array]]:
     ]
 
 
-def _ramp(piece: slice, size: int, *, steepest: int) -> NDArray[np.float64]:
-    """Rising from each end over the overlap to a plateau; no fall at the ends of the image."""
+def _ramp(piece: slice, size: int, *, overlap: int) -> NDArray[np.float64]:
+    """Rising from each end over the middle half of the overlap; no fall at the image's ends.
+
+    The outer quarter is almost nothing: there the network misses what lies beyond the tile.
+    """
     position = np.arange(piece.start, piece.stop)
-    height = np.full(len(position), steepest + 1.0)
+    from_end = np.full(len(position), np.inf)
     if piece.start > 0:
-        height = np.minimum(height, position - piece.start + 1)
+        from_end = np.minimum(from_end, position - piece.start + 1)
     if piece.stop < size:
-        height = np.minimum(height, piece.stop - position)
-    return height
+        from_end = np.minimum(from_end, piece.stop - position)
+    middle = (from_end / (overlap + 1) - 0.25) / 0.5
+    return np.clip(middle, _LEAST_WEIGHT, 1.0)

@@ -121,11 +121,11 @@ def read_spec(folder: Path) -> ModelSpec:
     try:
         values = read_toml(_existing(folder, SPEC))
         version = values.get("format_version", 1)
-        if version not in READERS:
+        if type(version) is not int or version not in READERS:  # bool is an int, 1.0 == 1
             newest = max(READERS)
             advice = (
                 "Upgrade Softlight (pip install -U softlight)"
-                if isinstance(version, int) and version > newest
+                if type(version) is int and version > newest
                 else "Save the model again"
             )
             raise SavedModelError(
@@ -145,9 +145,12 @@ def read_card(folder: Path) -> str:
 
 def check_weights(state: dict[str, Tensor], config: ModelConfig, *, where: str) -> None:
     """Raise unless these are finite weights of the network in the settings."""
-    with torch.device("meta"):
-        expected = {name: tuple(t.shape) for name, t in build_model(config).state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    try:
+        with torch.device("meta"):  # a description that claims a giant takes no memory
+            expected = _shapes(build_model(config).state_dict())
+    except ValueError as error:
+        raise SavedModelError(f"{where}: {error}") from None
+    found = _shapes(state)
     differing = sorted(
         name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
     )
@@ -161,6 +164,15 @@ def check_weights(state: dict[str, Tensor], config: ModelConfig, *, where: str) 
     for name, tensor in state.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise SavedModelError(f"{where}: {name} holds NaN or infinity; train the model again.")
+
+
+def _shapes(state: dict[str, Tensor]) -> dict[str, str]:
+    """Each tensor's shape and kind of number, in words; float16, 32 and 64 are all one kind."""
+    real = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    return {
+        name: f"{tuple(t.shape)} of {'real' if t.dtype in real else t.dtype} numbers"
+        for name, t in state.items()
+    }
 
 
 def _read_version_1(values: dict[str, Any], source: str) -> ModelSpec:
