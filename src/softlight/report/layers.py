@@ -47,6 +47,8 @@ def outline_layer(
     colours: Mapping[int, int] | None = None,
     single: Colour | None = None,
     dotted: bool = False,
+    line_px: int | None = None,
+    tint: int = 0,
 ) -> Pixels:
     """The outlines as a transparent RGBA picture at the size of the view.
 
@@ -56,27 +58,30 @@ def outline_layer(
         colours: Index into `CELL_COLOURS` by label; by default neighbours get different ones.
         single: One colour for all outlines instead.
         dotted: Whether to break the line, to tell it from another one in the same picture.
+        line_px: The thickness of the line; by default that of the view.
+        tint: How much of the colour lies over the inside of the cells, of 255.
     """
     if labels.ndim != 2 or labels.dtype.kind not in "biu":
         raise PictureError(
             f"Labels are {labels.shape} of {labels.dtype}; give a (Y, X) array of whole numbers."
         )
     shown = view.labels(labels)
-    line = outlines(shown, line_px=view.line_px)
+    line = outlines(shown, line_px=line_px or view.line_px)
     if dotted:
         line &= _diagonal(shown) % (4 * view.line_px) < 2 * view.line_px
     layer = np.zeros((*shown.shape, 4), dtype=np.uint8)
+    painted = shown != 0 if tint else line
     if single is not None:
-        layer[line] = (*single, 255)
-        return layer
-    if colours is None:
-        colours = colour_cells(shown if view.shrink > 1 else as_labels(labels))
-    here = shown[line]
-    known = np.unique(here)
-    if known.size:
+        layer[painted, :3] = single
+    else:
+        if colours is None:
+            colours = colour_cells(shown if view.shrink > 1 else as_labels(labels))
+        here = shown[painted]
+        known, places = np.unique(here, return_inverse=True)
         palette = np.array([CELL_COLOURS[colours.get(int(label), 0)] for label in known])
-        layer[line, :3] = palette[np.searchsorted(known, here)]
-        layer[line, 3] = 255
+        layer[painted, :3] = palette.reshape(-1, 3)[places]
+    layer[painted, 3] = tint
+    layer[line, 3] = 255
     return layer
 
 

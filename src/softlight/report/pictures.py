@@ -16,6 +16,7 @@ from softlight.report.view import AnyImage, Mask, PictureError, View, as_labels
 
 _PAGE_PX = 1408  # the longer side of an enlarged picture: sharp on a large screen, small as a file
 _MOVIE_PX = 704
+_TINT = 40  # of 255
 _SHARP_FROM = 3  # images enlarged this much show their pixels as squares
 _FOUND, _TRUE, _ERRORS = "Cells found", "Annotation", "Errors"
 
@@ -37,12 +38,12 @@ def picture_of_cells(
         )
     view = View.fit(image.shape, largest_px=_PAGE_PX)
     small = view.small(image)
-    layers = [Layer(_FOUND, to_png(outline_layer(labels, view)))]
+    layers = [_cells_layer(_FOUND, labels, view)]
     if truth is None:
         panels: tuple[Panel, ...] = (Panel("Image"), Panel(_FOUND, (_FOUND,)))
     else:
         wrong = error_layer(labels > 0, truth > 0, view, valid=valid)
-        layers += [Layer(_TRUE, to_png(outline_layer(truth, view))), Layer(_ERRORS, to_png(wrong))]
+        layers += [_cells_layer(_TRUE, truth, view), Layer(_ERRORS, to_png(wrong))]
         partial = valid is not None and not valid.all()
         legend = (*ERROR_LEGEND, UNKNOWN_LEGEND) if partial else ERROR_LEGEND
         panels = (
@@ -60,6 +61,12 @@ def picture_of_cells(
         caption=caption,
         sharp=view.enlarge >= _SHARP_FROM,
     )
+
+
+def _cells_layer(name: str, labels: AnyLabels, view: View) -> Layer:
+    """Outlines strong enough for a panel a third of the page wide, cells faintly tinted."""
+    layer = outline_layer(labels, view, line_px=view.line_px + 1, tint=_TINT)
+    return Layer(name, to_png(layer))
 
 
 def movie_of_cells(
