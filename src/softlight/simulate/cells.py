@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from softlight.simulate.processes import Process, new_process
 from softlight.simulate.scene import Scene
 
 Floats = NDArray[np.float64]
@@ -43,7 +44,7 @@ FORMS: dict[str, Form] = {
     "spindly": Form(
         elongation=(1.05, 2.4), wobble=0.13, spikes=(2, 5), spike_length=(0.5, 2.6),
         spike_width=(0.08, 0.4), bend=0.16, height=0.14, dome=0.26, ball=0.0, rounded_radius=0.5,
-        spacing=0.78, closing=0.0, nucleus=(0.22, 0.34), processes=(0, 1), ruffle=0.015,
+        spacing=0.78, closing=0.0, nucleus=(0.22, 0.34), processes=(0, 0), ruffle=0.015,
     ),
     "sheet": Form(
         elongation=(1.0, 1.7), wobble=0.06, spikes=(0, 2), spike_length=(0.1, 0.3),
@@ -68,17 +69,6 @@ def form_of(scene: Scene) -> Form:
     if scene.modality == "fluorescence" and scene.morphology == "round":
         return NUCLEI
     return FORMS[scene.morphology]
-
-
-@dataclass(slots=True)
-class Process:
-    """A thin process: a path in the cell's frame, with a branch or none."""
-
-    path: Floats  # (P, 2), in units of the cell's radius
-    branch_at: int  # index in the path; -1 = no branch
-    branch: Floats  # (Q, 2)
-    width: float  # at the root, in pixels
-    reach: float  # share of the path that is grown now
 
 
 @dataclass(slots=True)
@@ -133,19 +123,6 @@ def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
     return float(rng.uniform(*bounds))
 
 
-def new_process(rng: np.random.Generator, form_length: float) -> Process:
-    """A process that leaves the cell in a random direction and wanders."""
-    points = 24
-    heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.09, points))
-    step = form_length * rng.uniform(0.5, 1.3) / points
-    path = np.cumsum(np.stack([np.sin(heading), np.cos(heading)], 1) * step, axis=0)
-    at = int(rng.integers(8, 18)) if rng.random() < 0.5 else -1
-    turn = heading[at] + rng.choice([-1, 1]) * rng.uniform(0.4, 1.0)
-    wander = turn + np.cumsum(rng.normal(0, 0.1, 10))
-    branch = path[at] + np.cumsum(np.stack([np.sin(wander), np.cos(wander)], 1) * step, axis=0)
-    return Process(path, at, branch, float(rng.uniform(0.7, 1.5)), float(rng.uniform(0.5, 1.0)))
-
-
 def new_cell(
     rng: np.random.Generator, scene: Scene, form: Form, *, identity: int, y: float, x: float
 ) -> Cell:
@@ -197,8 +174,7 @@ def new_cell(
         round_scatter=0.0 if form is NUCLEI or scatter > 0.1 else float(scatter * 9),
     )
     cell.processes = [
-        new_process(rng, 3.2)
-        for _ in range(int(rng.integers(form.processes[0], form.processes[1] + 1)))
+        new_process(rng) for _ in range(int(rng.integers(form.processes[0], form.processes[1] + 1)))
     ]
     if scene.division_rate_per_h > 0:
         cell.cycle_h = cycle_length(rng, scene)

@@ -13,6 +13,7 @@ from skimage import measure
 
 from softlight.simulate.cells import Cell, Floats, Form
 from softlight.simulate.outline import ANGLES, outline
+from softlight.simulate.processes import process_pixels
 
 Labels = NDArray[np.int32]
 ATLAS_PX = 256  # side of the periodic textures
@@ -61,7 +62,11 @@ def own_pixels(
         forward[rows, columns][inside] = u[inside]
         sideways[rows, columns][inside] = v[inside]
     for k, cell in enumerate(cells):
-        _draw_processes(cell, k + 1, index, level, margin)
+        # Thin processes lie on what is still background; where they cross, the first one stays.
+        at_y, at_x = process_pixels(cell, shape=shape, margin=margin)
+        free = index[at_y, at_x] == 0
+        index[at_y[free], at_x[free]] = k + 1
+        level[at_y[free], at_x[free]] = PROCESS_LEVEL
     index = _one_piece(index)
     if form.closing > 0 and cells:
         gap = form.closing * 2 * float(np.median([cell.radius for cell in cells]))
@@ -91,46 +96,6 @@ def _crop(atlas: Floats, u: Floats, v: Floats, offset: Floats) -> Floats:
     columns = (u + offset[1]).astype(np.int64) % ATLAS_PX
     values: Floats = atlas[rows, columns]
     return values
-
-
-def _draw_processes(cell: Cell, value: int, index: Labels, level: Floats, margin: int) -> None:
-    """Draws thin processes over what is still background, as discs along their paths."""
-    for process in cell.processes:
-        reach = process.reach * (1 - cell.roundness)
-        grown = round(reach * len(process.path))
-        if grown < 2:
-            continue
-        paths = [(process.path[:grown], process.width)]
-        if 0 <= process.branch_at < grown:
-            shown = process.branch[: max(2, round(reach * len(process.branch)))]
-            start = process.path[process.branch_at][None]
-            paths.append((np.concatenate([start, shown]), process.width * 0.7))
-        for path, width in paths:
-            _draw_path(path, width, cell, value, index, level, margin)
-
-
-def _draw_path(
-    path: Floats, width: float, cell: Cell, value: int, index: Labels, level: Floats, margin: int
-) -> None:
-    whole = np.concatenate([np.zeros((1, 2)), path]) if not np.any(path[0] > 9e9) else path
-    count = int(np.hypot(*np.diff(whole, axis=0).T).sum() * cell.radius * 1.5) + 2
-    at = np.linspace(0, len(whole) - 1, count)
-    v = np.interp(at, np.arange(len(whole)), whole[:, 0]) * cell.radius
-    u = np.interp(at, np.arange(len(whole)), whole[:, 1]) * cell.radius
-    sine, cosine = np.sin(cell.angle), np.cos(cell.angle)
-    y = cell.y + margin + u * sine + v * cosine
-    x = cell.x + margin + u * cosine - v * sine
-    taper = np.maximum(0.75, width * (1 - 0.7 * at / max(at[-1], 1)))
-    reach = int(np.ceil(width)) + 1
-    dy, dx = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
-    rows = np.rint(y[:, None]).astype(np.int64) + dy
-    columns = np.rint(x[:, None]).astype(np.int64) + dx
-    near = np.hypot(rows - y[:, None], columns - x[:, None]) <= taper[:, None]
-    near &= (rows >= 0) & (rows < index.shape[0]) & (columns >= 0) & (columns < index.shape[1])
-    rows, columns = rows[near], columns[near]
-    free = index[rows, columns] == 0
-    index[rows[free], columns[free]] = value
-    level[rows[free], columns[free]] = PROCESS_LEVEL
 
 
 def _one_piece(index: Labels) -> Labels:

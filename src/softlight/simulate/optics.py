@@ -52,7 +52,7 @@ def illumination_field(rng: np.random.Generator, shape: tuple[int, int], amount:
     field = 0.7 * (x * np.cos(angle) + y * np.sin(angle))
     field = field + bowl * ((x - centre[1]) ** 2 + (y - centre[0]) ** 2)
     slow = ndimage.zoom(rng.normal(0, 1, (6, 6)), (shape[0] / 6, shape[1] / 6), order=3)
-    field = field + 0.25 * slow[: shape[0], : shape[1]]
+    field = field + 0.12 * slow[: shape[0], : shape[1]]
     span = max(float(np.ptp(field)), 1e-9)
     even: Floats = 1 + amount * (field - field.mean()) / span
     return even

@@ -14,7 +14,7 @@ MODALITIES: tuple[Modality, ...] = ("phase", "fluorescence")
 MORPHOLOGIES: tuple[Morphology, ...] = ("round", "spindly", "sheet", "neurites")
 POLARITIES: tuple[Polarity, ...] = ("dark", "bright")
 MAX_SIDE_PX = 8192
-MAX_VOXELS = 2**31
+MAX_VOXELS = 2**29
 
 
 class SceneError(ValueError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from softlight.simulate.cells import Cell, Floats, Form
+from softlight.simulate.cells import NUCLEI, Cell, Floats, Form
 from softlight.simulate.masks import ATLAS_PX, PROCESS_LEVEL, Owners
 from softlight.simulate.outline import thickness_factor
 from softlight.simulate.scene import Scene
@@ -84,7 +84,9 @@ def fill_cells(
     flat = form.height * edge + form.dome * (1 - level) * edge
     share = np.maximum(form.ball, roundness)
     height = per_cell.thickness[own] * (form.height + form.dome)
-    body = per_cell.thickness[own] * flat * (1 - share) + height * ball * share * (1 + roundness)
+    body = per_cell.thickness[own] * flat * (1 - share) + height * ball * share * (
+        1 + 1.6 * roundness
+    )
     # Granules crowd around the nucleus and thin out in the lamella; the nucleus has few.
     crowd = (0.25 + 1.0 * np.exp(-((level / 0.5) ** 2))) * (1 - 0.75 * inner) * edge
     texture = (
@@ -97,8 +99,9 @@ def fill_cells(
     thickness[at] = scene.thickness * (body + texture + organ * (1 - roundness))
 
     glow = 0.35 + 0.65 * ball if form.nucleus[0] >= 0.5 else 0.2 + 0.5 * ball + 0.5 * inner
-    holes = 1 - 0.55 * nucleus
-    lit = np.clip(1 + 0.16 * scene.granularity * grain, 0.1, None)
+    nuclear = form is NUCLEI
+    holes = 1 - (0.75 if nuclear else 0.5) * np.minimum(nucleus, 1)
+    lit = np.clip(1 + (0.22 if nuclear else 0.14) * scene.granularity * grain, 0.1, None)
     stain[at] = per_cell.brightness[own] * glow * edge * holes * lit * (1 + 0.8 * roundness)
     away[at] = per_cell.blurred[own]
     return Contents(thickness, stain, away)
@@ -190,7 +193,7 @@ def _rim(inner: Floats) -> Floats:
 def _grain(
     atlas: Atlas, values: _CellValues, own: np.ndarray, u: Floats, v: Floats
 ) -> tuple[Floats, Floats]:
-    """Granules, mottling and vesicles together, and the mottling alone; they travel with the cell."""
+    """All texture at each pixel, and the slow mottling alone; both travel with the cell."""
     offset = values.texture[own]
     one = FINENESS * np.stack([v + offset[:, 0], u + offset[:, 1]])
     two = FINENESS * np.stack([v + offset[:, 2], u + offset[:, 3]])

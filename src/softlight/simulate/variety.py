@@ -32,8 +32,6 @@ def random_scene(
     cover = float(
         rng.choice([rng.uniform(0.03, 0.3), rng.uniform(0.3, 0.8), rng.uniform(0.8, 1.3)])
     )
-    if morphology != "sheet":
-        cover *= 0.7
     cells = max(1, round(cover * size[0] * size[1] / (np.pi / 4 * diameter_px**2 * 0.75)))
     pixel_um = float(rng.uniform(0.5, 1.6))
     optics = _random_phase(rng) if mode == "phase" else _random_fluorescence(rng)
@@ -58,19 +56,21 @@ def random_scene(
 
 
 def _random_phase(rng: np.random.Generator) -> dict[str, Any]:
-    flattened = rng.random() < 0.5  # as the software of incubator microscopes does
+    """Raw phase contrast with a wide halo, or one flattened by an incubator microscope."""
+    flattened = rng.random() < 0.55
+    removal = float(np.exp(rng.uniform(np.log(1.0), np.log(12.0)))) if flattened else 0.0
     return {
-        "polarity": "dark" if rng.random() < 0.75 else "bright",
-        "contrast": float(np.exp(rng.uniform(np.log(0.08), np.log(0.6)))),
-        "thickness": float(np.exp(rng.uniform(np.log(0.5), np.log(1.8)))),
-        "granularity": float(rng.uniform(0.4, 2.2)),
-        "granule_px": float(rng.uniform(0.8, 2.2)),
-        "halo_px": float(np.exp(rng.uniform(np.log(2.0), np.log(20.0)))),
-        "defocus": float(rng.normal(0, 3.0)),
-        "blur_px": float(rng.uniform(0.4, 1.3)),
-        "illumination": float(rng.uniform(0.0, 0.5)),
-        "background_removal_px": float(rng.uniform(3, 30)) if flattened else 0.0,
-        "photons": float(np.exp(rng.uniform(np.log(300), np.log(30000)))),
+        "polarity": "dark" if rng.random() < 0.8 else "bright",
+        "contrast": float(np.exp(rng.uniform(np.log(0.2), np.log(1.0)))),
+        "thickness": float(np.exp(rng.uniform(np.log(0.6), np.log(2.0)))),
+        "granularity": float(rng.uniform(0.5, 2.5)),
+        "granule_px": float(np.exp(rng.uniform(np.log(0.4), np.log(1.6)))),
+        "halo_px": float(np.exp(rng.uniform(np.log(2.0), np.log(16.0)))),
+        "defocus": float(rng.normal(0, 2.0)),
+        "blur_px": float(rng.uniform(0.3, 1.1)),
+        "illumination": float(rng.uniform(0.0, 0.4)),
+        "background_removal_px": removal,
+        "photons": float(np.exp(rng.uniform(np.log(1500), np.log(60000)))),
         "read_noise": float(rng.uniform(0, 8)),
         "bit_depth": 16,
     }
@@ -97,12 +97,17 @@ DEMO_SCENE = Scene(
     frames=12,
     height=256,
     width=320,
-    cells=26,
+    cells=16,
     seed=7,
-    interval_min=30.0,
+    interval_min=20.0,
     pixel_size_um=1.24,
-    cell_diameter_um=38.0,
-    clustering=0.3,
-    division_rate_per_h=0.06,
-    contrast=0.3,
+    cell_diameter_um=54.0,
+    clustering=0.4,
+    division_rate_per_h=0.12,
+    speed_um_per_min=0.4,
+    contrast=1.0,
+    granularity=1.4,
+    granule_px=0.9,
+    halo_px=5.0,
+    photons=6000.0,
 )
