@@ -30,7 +30,7 @@ def split_touching(
     threshold: float = 0.5,
     min_area_px: int = 0,
     min_distance_px: float = 5.0,
-    neck: float = 0.8,
+    neck: float = 0.85,
 ) -> Labels:
     """One label for each cell of the foreground, cut where it is narrow between two thick parts.
 
@@ -43,7 +43,7 @@ def split_touching(
         foreground_probability: (Y, X), or a bool mask.
         threshold: foreground is where the probability is at least this.
         min_area_px: smaller cells are dropped.
-        min_distance_px: centres of two cells are at least this far apart; about a third of the
+        min_distance_px: centres of two cells are at least this far apart; about a quarter of the
             cell diameter is a good choice.
         neck: 0 never cuts, 1 cuts at the slightest waist.
     """
@@ -54,7 +54,7 @@ def split_touching(
     if foreground.all():  # no background to measure a distance to
         return _renumbered(foreground.astype(np.int32), min_area_px=min_area_px)
     distance = ndimage.distance_transform_edt(foreground).astype(np.float32)
-    height = ndimage.gaussian_filter(distance * probability, min_distance_px / 5)
+    height = ndimage.gaussian_filter(distance * probability, min_distance_px / 4)
     parts = _watershed(height, foreground, min_distance_px=min_distance_px)
     merged = _merge_shallow(parts, height, neck=neck, min_area_px=min_area_px)
     return _renumbered(merged, min_area_px=min_area_px)
