@@ -74,14 +74,14 @@ def _guessed(layout: Layout, name: str) -> tuple[str, str]:
     if len(open_at) == 1 and "T" not in full:
         full[open_at[0]] = "T"
         pages = layout.sizes[open_at[0]]
-        guess = f"{layout.how} what its {pages} pages are, so they were taken as time"
+        guess = f"the file does not say what its {pages} pages are, so they were taken as time"
     elif (
         len(open_at) == 2
         and layout.sizes[open_at[1]] <= _FEW_CHANNELS
         and not set("TC") & set(full)
     ):
         full[open_at[0]], full[open_at[1]] = "T", "C"
-        guess = f"{layout.how} what its axes are, so they were taken as time and channel"
+        guess = "the file does not say what its axes are, so they were taken as time and channel"
     else:
         raise ImageError(
             f"{name} holds {_shown(layout)} and does not say which is time; give axes=, "

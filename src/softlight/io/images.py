@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from softlight.io.axes import Plan, plan_frames
 from softlight.io.errors import ImageError as ImageError
+from softlight.io.errors import reading
 from softlight.io.folder import FRAME_SUFFIXES, FolderPlanes, natural_key
 from softlight.io.grey import to_grey as to_grey
 from softlight.io.planes import Planes, check_claim
@@ -106,7 +107,8 @@ def open_movie(
             raise ImageError(f"{option}={value} is not a size; give a number above 0.")
     planes: Planes
     if path.is_dir() and not is_zarr(path):
-        planes = FolderPlanes(path, open_planes)
+        with reading(path, "folder of frames"):
+            planes = FolderPlanes(path, open_planes)
     else:
         planes = open_planes(path)
     layout = planes.layout
@@ -133,7 +135,7 @@ def open_movie(
         axes_note=plan.note,
         pixel_size_um=pixel_size_um or layout.pixel_size_um,
         frame_interval_min=interval_min or layout.frame_interval_min,
-        colour=layout.colour and plan.sample is None,
+        colour=layout.colour and len(frame_shape) == 3,
         notes=layout.notes,
         _planes=planes,
         _plan=plan,
@@ -167,21 +169,19 @@ def find_images(paths: Iterable[Path | str]) -> list[Path]:
     """
     found: list[Path] = []
     for given in map(Path, paths):
-        if not given.exists():
-            raise ImageError(f"{given} does not exist; check the path.")
-        if not given.is_dir() or is_zarr(given):
-            found.append(given)
-            continue
-        inside = sorted(
-            (path for path in given.iterdir() if not path.name.startswith(".") and _is_input(path)),
-            key=natural_key,
-        )
-        if not inside:
-            raise ImageError(
-                f"{given} holds no images; give a folder with TIFF, PNG or JPEG files."
-            )
-        found.extend(inside)
+        with reading(given, "folder of images"):
+            if not given.exists():
+                raise ImageError(f"{given} does not exist; check the path.")
+            found += [given] if not given.is_dir() or is_zarr(given) else _inside(given)
     return list(dict.fromkeys(found))
+
+
+def _inside(folder: Path) -> list[Path]:
+    seen = (path for path in folder.iterdir() if not path.name.startswith("."))
+    inside = sorted(filter(_is_input, seen), key=natural_key)
+    if not inside:
+        raise ImageError(f"{folder} holds no images; give a folder with TIFF, PNG or JPEG files.")
+    return inside
 
 
 def _is_input(path: Path) -> bool:

@@ -9,7 +9,7 @@ import tifffile
 from numpy.typing import ArrayLike, NDArray
 
 from softlight.io.axes import plan_frames
-from softlight.io.errors import ImageError
+from softlight.io.errors import ImageError, reading
 from softlight.io.files import replacing
 from softlight.io.folder import FolderPlanes
 from softlight.io.planes import Planes
@@ -61,7 +61,8 @@ def _label_planes(path: Path) -> Planes:
 
         return ZarrPlanes(label_group(path) or path, blank_is_missing=False)
     if path.is_dir():
-        return FolderPlanes(path, open_planes)
+        with reading(path, "folder of label images"):
+            return FolderPlanes(path, open_planes)
     return open_planes(path)
 
 

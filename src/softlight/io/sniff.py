@@ -30,6 +30,8 @@ def open_planes(path: Path) -> Planes:
     with reading(path):
         if path.is_dir():
             raise ImageError(f"{path} is a folder, not an image file; give the files in it.")
+        if path.exists() and not path.is_file():
+            raise ImageError(f"{path} is a device or pipe, not an image file.")
         with path.open("rb") as handle:
             head = handle.read(8)
     if not head:

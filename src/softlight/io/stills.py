@@ -13,8 +13,9 @@ from softlight.io.planes import Layout, check_claim
 
 _DTYPES = {"1": "bool", "L": "u1", "P": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
 _SAMPLES = {"RGB": 3, "RGBA": 4, "LA": 2}
-_MOST_GAIN = {"PNG": 1050.0, "JPEG": 4000.0}
+_MOST_GAIN = {"PNG": 1050.0, "JPEG": 1100.0}
 _FORMATS = ("PNG", "JPEG")
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class StillPlanes:
@@ -23,7 +24,8 @@ class StillPlanes:
     def __init__(self, path: Path) -> None:
         with reading(path, "PNG or JPEG"):
             self.path = path
-            with Image.open(path, formats=_FORMATS) as image:
+            _check_png_end(path)
+            with _opened(path) as image:
                 self.has_colour_table = image.mode == "P"
                 self.layout = self._lay_out(image)
 
@@ -65,7 +67,7 @@ class StillPlanes:
     def plane(self, number: int) -> NDArray[np.generic]:
         """The raw (Y, X[, C]) plane, a colour table applied where it holds colours."""
         assert number == 0
-        with reading(self.path, "PNG or JPEG"), Image.open(self.path, formats=_FORMATS) as image:
+        with reading(self.path, "PNG or JPEG"), _opened(self.path) as image:
             image.load()
             coloured = image.mode == "P" and self.layout.colour
             array = np.asarray(image.convert("RGB") if coloured else image)
@@ -75,7 +77,7 @@ class StillPlanes:
 
     def indices(self) -> NDArray[np.generic]:
         """The stored numbers of a picture with a colour table, which for labels are the labels."""
-        with reading(self.path, "PNG or JPEG"), Image.open(self.path, formats=_FORMATS) as image:
+        with reading(self.path, "PNG or JPEG"), _opened(self.path) as image:
             image.load()
             return np.asarray(image)
 
@@ -83,3 +85,30 @@ class StillPlanes:
 def _is_grey(image: Image.Image) -> bool:
     table = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
     return bool((table == table[:, :1]).all())
+
+
+def _opened(path: Path) -> Image.Image:
+    """The picture, its header read; an ImageError where it claims more than Pillow would decode."""
+    try:
+        return Image.open(path, formats=_FORMATS)
+    except Image.DecompressionBombError:
+        raise ImageError(
+            f"{path.name} claims more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, the limit "
+            "for PNG and JPEG; save it as a TIFF."
+        ) from None
+
+
+def _check_png_end(path: Path) -> None:
+    """An ImageError where a PNG ends before its last chunk does; decoders let that pass."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(8) != _PNG:
+            return
+        at, kind = 8, b""
+        while kind != b"IEND":
+            file.seek(at)
+            head = file.read(8)
+            at += 12 + int.from_bytes(head[:4], "big")
+            kind = head[4:]
+            if len(head) < 8 or at > size:
+                raise ImageError(f"{path.name} is truncated; copy it again from the source.")

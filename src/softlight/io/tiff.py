@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -24,17 +25,25 @@ from softlight.io.tiff_metadata import (
 )
 from softlight.io.units import micrometres
 
-_RGB, _PALETTE, _YCBCR = 2, 3, 6
+_INVERTED, _RGB, _PALETTE, _YCBCR = 0, 2, 3, 6
+_UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED = 1, 2, 3, 4
+_LZW = 5
+_UNSAID = "the file does not say"
 _JPEG_CODECS = (6, 7, 34892, 33007)
 _PER_CENTIMETRE = 3
 
 
-def _raw_dtype(page: Directory, order: str) -> np.dtype[np.generic] | None:
-    """The type in which uncompressed bytes of this page can be viewed, where they can."""
-    kind = {1: "u", 2: "i", 3: "f", 4: "u"}.get(page.sample_format)
-    if kind is None or page.bits not in (8, 16, 32, 64) or (kind == "f" and page.bits < 16):
+def _dtype(page: Directory) -> np.dtype[np.generic] | None:
+    """The type of the decoded pixels: the next larger one where bits are packed (12 in 16)."""
+    if page.sample_format == _FLOAT:
+        return np.dtype(f"f{page.bits // 8}") if page.bits in (16, 32, 64) else None
+    if page.sample_format == _SIGNED:
+        return np.dtype(f"i{page.bits // 8}") if page.bits in (8, 16, 32, 64) else None
+    if page.sample_format not in (_UNSIGNED, _UNDEFINED):
         return None
-    return np.dtype(f"{order}{kind}{page.bits // 8}")
+    if page.bits == 1:
+        return np.dtype(np.bool_)
+    return np.dtype(f"u{next(size for size in (1, 2, 4, 8) if page.bits <= 8 * size)}")
 
 
 def _pages_of_one_movie(pages: list[Directory], name: str) -> list[Directory]:
@@ -75,7 +84,7 @@ def _describe(pages: list[Directory], *, name: str, size: int) -> Described:
     return Described(
         axes=UNKNOWN if planes > 1 else "",
         sizes=(planes,) if planes > 1 else (),
-        how="the file does not say" if planes > 1 else "a single page",
+        how=_UNSAID if planes > 1 else "a single page",
         contiguous=contiguous,
         pixel_size_um=pixel,
     )
@@ -95,102 +104,117 @@ class TiffPlanes:
 
     def _lay_out(self, said: Described) -> Layout:
         first = self._pages[0]
-        with tifffile.TiffFile(self.path) as tif:
-            page = self._open_page(tif, first)
-            dtype = page.dtype
-        if dtype is None:
+        dtype = _dtype(first)
+        if dtype is None or first.compression not in tifffile.TIFF.DECOMPRESSORS:
             raise ImageError(
-                f"{self.path.name} has {first.bits}-bit pixels of a kind that cannot be read; "
-                "convert it to 8 or 16 bits."
+                f"{self.path.name} has {first.bits}-bit pixels in a form that cannot be read "
+                f"(compression {first.compression}); save it uncompressed with 8 or 16 bits."
             )
         notes = said.notes
         if first.photometric == _PALETTE:
             notes += ("Its colour table is for display and was not applied.",)
-        if first.photometric == 0 and first.bits > 1:
+        if first.photometric == _INVERTED and first.bits > 1:
             notes += ("It is displayed inverted; the stored values were read.",)
-        sides = (first.height, first.width)
-        inner = ("YXC", (*sides, first.samples)) if first.samples > 1 else ("YX", sides)
+        outer = {axis: size for axis, size in zip(said.axes, said.sizes, strict=True) if size > 1}
+        axes, sizes = "".join(outer), tuple(outer.values())
+        if first.planar:
+            axes, sizes = axes + _sample_axis(first, said), (*sizes, first.samples)
+        axes, sizes = axes + "YX", (*sizes, first.height, first.width)
+        if first.samples > 1 and not first.planar:
+            axes, sizes = axes + "C", (*sizes, first.samples)
         return Layout(
-            axes=said.axes + inner[0],
-            sizes=said.sizes + inner[1],
-            dtype=np.dtype(dtype).newbyteorder("="),
-            how=said.how,
-            colour=first.samples in (3, 4) and first.photometric in (_RGB, _YCBCR),
+            axes=axes,
+            sizes=sizes,
+            dtype=dtype,
+            how=_how(axes, said.how),
+            colour=first.samples in (3, 4) and first.photometric in (_RGB, _YCBCR) and "C" in axes,
             pixel_size_um=said.pixel_size_um,
             frame_interval_min=said.frame_interval_min,
             notes=notes,
         )
 
-    @staticmethod
-    def _open_page(tif: tifffile.TiffFile, page: Directory) -> tifffile.TiffPage:
-        tif.filehandle.seek(page.offset)
-        return tifffile.TiffPage(tif, 0)
-
     def plane(self, number: int) -> NDArray[np.generic]:
         """One raw (Y, X[, C]) plane."""
+        separate = self._pages[0].samples if self._pages[0].planar else 1
         with reading(self.path, "TIFF"):
             if self._contiguous:
-                return self._contiguous_plane(number)
-            return self._decoded(self._pages[self._page_of[number] if self._page_of else number])
+                return self._contiguous_plane(number, separate)
+            at, sample = divmod(number, separate)
+            return self._decoded(self._pages[self._page_of[at] if self._page_of else at], sample)
 
-    def _contiguous_plane(self, number: int) -> NDArray[np.generic]:
+    def _contiguous_plane(self, number: int, separate: int) -> NDArray[np.generic]:
         first = self._pages[0]
-        dtype = _raw_dtype(first, self._order)
-        if dtype is None:
+        if first.bits not in (8, 16, 32, 64):
             raise ImageError(f"{self.path.name} packs its pixels in a way that cannot be read.")
+        size = first.plane_bytes // separate
         with self.path.open("rb") as handle:
-            handle.seek(int(first.offsets[0]) + number * first.plane_bytes)
-            raw = handle.read(first.plane_bytes)
+            handle.seek(int(first.offsets[0]) + number * size)
+            raw = handle.read(size)
         sides: tuple[int, ...] = (first.height, first.width)
-        if first.samples > 1:
-            sides = (first.samples, *sides) if first.planar else (*sides, first.samples)
-        block = np.frombuffer(raw, dtype).reshape(sides).astype(dtype.newbyteorder("="))
-        return np.moveaxis(block, 0, -1) if first.planar else block
+        if first.samples > 1 and not first.planar:
+            sides = (*sides, first.samples)
+        block = np.frombuffer(raw, np.dtype(self._order + self.layout.dtype.str[1:])).reshape(sides)
+        return block.astype(self.layout.dtype)
 
-    def _decoded(self, directory: Directory) -> NDArray[np.generic]:
+    def _decoded(self, directory: Directory, sample: int) -> NDArray[np.generic]:
+        together = 1 if directory.planar else directory.samples
+        segments = len(directory.offsets) // (directory.samples if directory.planar else 1)
+        first = sample * segments
         with tifffile.TiffFile(self.path) as tif:
-            page = self._open_page(tif, directory)
+            tif.filehandle.seek(directory.offset)
+            page = tifffile.TiffPage(tif, 0)
             if math.prod(page.shaped) != directory.height * directory.width * directory.samples:
                 raise ImageError(f"{self.path.name} is damaged: its header contradicts itself.")
-            result = np.empty(page.shaped, np.dtype(page.dtype).newbyteorder("="))
-            tables, header = page.jpegtables, page.jpegheader
-            for index, (offset, count) in enumerate(
-                zip(directory.offsets, directory.byte_counts, strict=True)
-            ):
-                tif.filehandle.seek(int(offset))
-                raw = tif.filehandle.read(int(count))
-                if directory.compression in _JPEG_CODECS:
-                    # The decoder fills what a cut stream lacks with grey and says nothing.
-                    _check_jpeg_end(raw, self.path.name)
-                    piece, at, _ = page.decode(raw, index, jpegtables=tables, jpegheader=header)
-                else:
-                    piece, at, _ = page.decode(raw, index)
-                if piece is None:
-                    raise ImageError(f"{self.path.name} lacks a part of its pixels.")
-                _put(result, piece, at)
-        planar_first = result[:, 0]  # (S, Y, X, C)
-        image = (
-            planar_first[0]
-            if planar_first.shape[0] == 1
-            else np.moveaxis(planar_first[..., 0], 0, -1)
-        )
-        return np.ascontiguousarray(image[..., 0] if image.shape[-1] == 1 else image)
+            result = np.empty((directory.height, directory.width, together), self.layout.dtype)
+            for index in range(first, first + segments):
+                tif.filehandle.seek(int(directory.offsets[index]))
+                raw = tif.filehandle.read(int(directory.byte_counts[index]))
+                _put(result, *self._piece(page, raw, index))
+        return result[..., 0] if together == 1 else result
+
+    def _piece(
+        self, page: tifffile.TiffPage, raw: bytes, index: int
+    ) -> tuple[NDArray[np.generic], int, int]:
+        """One decoded strip or tile (Y, X, C) with its top and left."""
+        tables = {}
+        if page.compression in _JPEG_CODECS:
+            if b"\xff\xd9" not in raw[-16:]:
+                # The decoder fills what a cut stream lacks with grey and says nothing.
+                raise ImageError(f"{self.path.name} is damaged: a JPEG stream in it breaks off.")
+            tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+        piece, (_, _, top, left, _), shape = page.decode(raw, index, **tables)
+        if piece is None:
+            raise ImageError(f"{self.path.name} lacks a part of its pixels.")
+        if page.compression == _LZW:
+            expected = math.prod(shape) * page.bitspersample // 8
+            room = expected + max(512, expected // shape[1])
+            if len(imagecodecs.lzw_decode(raw, out=room)) >= room:
+                raise ImageError(
+                    f"{self.path.name} stores more pixels than its header claims; it is damaged."
+                )
+        return piece[0], top, left
 
 
-def _check_jpeg_end(raw: bytes, name: str) -> None:
-    if b"\xff\xd9" not in raw[-16:]:
-        raise ImageError(f"{name} is damaged: a JPEG stream in it breaks off.")
+def _sample_axis(page: Directory, said: Described) -> str:
+    """What samples on planes of their own are: colours, channels or, in a small stack, frames.
+
+    Writers are known to store three or four grey frames as such samples and to call them RGB;
+    so only eight bits, as displays have, are believed to be colours.
+    """
+    if said.sample_axis:
+        return said.sample_axis if said.sample_axis in "TZ" else "C"
+    believed = page.photometric != _RGB or page.bits <= 8
+    return "C" if believed or said.how.startswith("from") else UNKNOWN
 
 
-def _put(
-    result: NDArray[np.generic], piece: NDArray[np.generic], at: tuple[int, int, int, int, int]
-) -> None:
-    """The decoded strip or tile in its place, cut where it reaches over the edge."""
-    sample, depth, top, left, _ = at
-    place = result[
-        sample,
-        depth : depth + piece.shape[0],
-        top : top + piece.shape[1],
-        left : left + piece.shape[2],
-    ]
-    place[...] = piece[: place.shape[0], : place.shape[1], : place.shape[2]]
+def _how(axes: str, said: str) -> str:
+    """Where the axes come from, once the samples of a pixel are among them."""
+    if UNKNOWN in axes:
+        return _UNSAID
+    return "from the TIFF tags" if said == _UNSAID else said
+
+
+def _put(result: NDArray[np.generic], piece: NDArray[np.generic], top: int, left: int) -> None:
+    """Sets the decoded strip or tile in its place, cut where it reaches over the edge."""
+    place = result[top : top + piece.shape[0], left : left + piece.shape[1]]
+    place[...] = piece[: place.shape[0], : place.shape[1]]

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET  # expat refuses entity bombs; nothing e
 import numpy as np
 
 from softlight.io.errors import ImageError
+from softlight.io.planes import UNKNOWN
 from softlight.io.tiff_directory import Directory
 from softlight.io.units import micrometres, minutes
 
@@ -24,6 +25,7 @@ class Described:
     order: tuple[int, ...] | None = None  # page of each plane; None: page n is plane n
     pixel_size_um: float | None = None
     frame_interval_min: float | None = None
+    sample_axis: str = ""  # what samples on planes of their own are, where the text says
     contiguous: bool = False  # planes follow the first page's data without own directories
     notes: tuple[str, ...] = ()
 
@@ -110,17 +112,24 @@ def from_shaped(pages: list[Directory], *, name: str, room_bytes: int) -> Descri
             f"{name}: its metadata speak of an image of {shape} but its pages are {page}; "
             "the header is damaged, so export it again."
         )
+    if len(axes) != len(shape):
+        axes = UNKNOWN * len(shape)
     claimed = math.prod(outer)
-    if claimed == 1:
+    sample_axis = axes[len(outer)] if first.planar else ""
+    if claimed == 1 and (len(pages) > 1 or not first.planar):
         return None
     contiguous = len(pages) == 1 and claimed > 1 and first.compression == 1
     held = min(claimed, room_bytes // first.plane_bytes) if contiguous else len(pages)
     _must_hold(name, "shape", claimed=claimed, held=held)
-    if len(axes) != len(shape):
-        axes = "?" * len(shape)
-    known = "".join(letter if letter in "TZC" else "?" for letter in axes[: len(outer)])
-    how = "the file does not say" if "?" in known else "from the tifffile metadata"
-    return Described(axes=known, sizes=tuple(outer), how=how, contiguous=contiguous)
+    known = "".join(letter if letter in "TZC" else UNKNOWN for letter in axes[: len(outer)])
+    unsaid = UNKNOWN in known or sample_axis == UNKNOWN
+    return Described(
+        axes=known,
+        sizes=tuple(outer),
+        how="the file does not say" if unsaid else "from the tifffile metadata",
+        sample_axis="" if sample_axis == UNKNOWN else sample_axis,
+        contiguous=contiguous,
+    )
 
 
 def _local(element: ET.Element) -> str:
