@@ -24,9 +24,10 @@ Mask = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.float64]
 
 CONTROL_POINTS = 3  # along each axis of the elastic field
-# The elastic map shrinks no length to less than this share, in any direction, anywhere: lengths
-# then keep their order, so that nothing folds, and the Jacobian determinant stays above its square.
-MIN_STRETCH = 0.5
+# The elastic displacement differs between two pixels by at most this share of their distance. Below
+# 1 the map is one to one: it cannot fold or tear. At one half a length becomes 0.5 to 1.5 times
+# itself, and the Jacobian determinant stays within 0.25 and 2.25.
+MAX_STRAIN = 0.5
 
 
 class Augmenter:
@@ -143,10 +144,9 @@ def elastic_field(
 
     A 3×3 grid of Gaussian displacements of deviation ``amplitude_px`` spans the shape, is
     interpolated by cubic splines and smoothed by a Gaussian of ``sigma_px``. Both are linear along
-    each axis, so the field is ``B_y c B_x^T`` with small matrices and needs no filtering. Where
-    that would squeeze any length below ``MIN_STRETCH``, the whole field is made weaker: the
-    symmetric part of the Jacobian matrix is then positive everywhere, so that the map is one to
-    one on the whole rectangle, and its determinant is at least ``MIN_STRETCH ** 2``.
+    each axis, so the field is ``B_y c B_x^T`` with small matrices and needs no filtering. The
+    largest stretch of its Jacobian matrix is found over all pixels; where it is beyond
+    ``MAX_STRAIN`` the whole field is made weaker by as much.
     """
     control = rng.normal(0.0, amplitude_px, (2, CONTROL_POINTS, CONTROL_POINTS))
     along_y, along_x = _basis(shape[0], sigma_px), _basis(shape[1], sigma_px)
@@ -154,9 +154,11 @@ def elastic_field(
     dy, dx = along_y @ control @ along_x.T
     dyy, dxy = slope_y @ control @ along_x.T  # change of dy, dx along y
     dyx, dxx = along_y @ control @ slope_x.T
-    smallest = (dyy + dxx) / 2 - np.hypot((dyy - dxx) / 2, (dyx + dxy) / 2)  # eigenvalue
-    squeeze = max(0.0, -float(smallest.min()))
-    weaker = min(1.0, (1 - MIN_STRETCH) / squeeze) if squeeze else 1.0
+    squares = dyy**2 + dyx**2 + dxy**2 + dxx**2
+    product = dyy * dxx - dyx * dxy
+    # The larger singular value of a 2x2 matrix, squared.
+    strain = (squares + np.sqrt(np.maximum(squares**2 - 4 * product**2, 0))) / 2
+    weaker = MAX_STRAIN / max(MAX_STRAIN, float(np.sqrt(strain.max())))
     return (weaker * dy).astype(np.float32), (weaker * dx).astype(np.float32)
 
 

@@ -60,20 +60,24 @@ def expand(
     counts = _counts([name for name, _, _ in kept], total=total, copies=copies)
     out = Path(out)
     _claim(out, {**_description(kept), "augment": augment.model_dump(mode="json"), "seed": seed})
+    files = [
+        [f"{name}_{copy:04d}.tif" for copy in range(count)]
+        for (name, _, _), count in zip(kept, counts, strict=True)
+    ]
+    _refuse_others(out, {file for group in files for file in group})
     augmenter = Augmenter(augment)
     photometric = _changes_intensities(augment)
     done = 0
-    for index, (sample, count) in enumerate(zip(kept, counts, strict=True)):
-        for copy in range(count):
-            file = f"{sample[0]}_{copy:04d}.tif"
+    for index, ((_, image, labels), group) in enumerate(zip(kept, files, strict=True)):
+        for copy, file in enumerate(group):
             image_path, labels_path = out / "images" / file, out / "labels" / file
             if not (image_path.exists() and labels_path.exists()):
                 rng = np.random.default_rng([seed, index, copy])
-                _, image, labels = sample
+                pair = image, labels
                 if copy:
-                    image, labels = _augmented(image, labels, augmenter, rng, photometric)
-                _write_image(image_path, image)
-                write_labels(labels_path, labels)
+                    pair = _augmented(image, labels, augmenter, rng, photometric)
+                _write_image(image_path, pair[0])
+                write_labels(labels_path, pair[1])
             done += 1
             if progress is not None:
                 progress(done, sum(counts))
@@ -135,13 +139,24 @@ def _claim(out: Path, description: dict[str, Any]) -> None:
                 "Choose another folder, or remove that one."
             )
         return
-    if any((out / folder).exists() and any((out / folder).iterdir()) for folder in _FOLDERS):
+    if _pictures(out):
         raise ExpansionError(f"{out} holds images or labels already. Choose another folder.")
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-_FOLDERS = ("images", "labels")
+def _pictures(out: Path) -> set[str]:
+    found = (path.name for folder in ("images", "labels") for path in (out / folder).glob("*"))
+    return {name for name in found if not name.startswith(".")}  # a dot: cut while being written
+
+
+def _refuse_others(out: Path, expected: set[str]) -> None:
+    others = sorted(_pictures(out) - expected)
+    if others:
+        raise ExpansionError(
+            f"{out} holds {others[0]}, which is not among the pairs asked for. "
+            "Ask for as many as before, or choose another folder."
+        )
 
 
 def _changes_intensities(augment: AugmentConfig) -> bool:
