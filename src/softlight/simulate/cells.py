@@ -92,6 +92,7 @@ class Cell:
     bend: float
     volume: float  # factor on the optical thickness
     brightness: float  # fluorescence expression
+    graininess: float  # factor on the texture
     texture: Floats  # (4,) offsets into the texture atlas
     nucleus: Floats  # (4,) y, x, radius, elongation; in units of the cell's radius
     nucleoli: Floats  # (K, 3) y, x, radius; in units of the nucleus
@@ -153,6 +154,7 @@ def new_cell(
         bend=float(rng.normal(0, 1) * form.bend),
         volume=float(np.exp(rng.normal(0, 0.3))),
         brightness=float(np.exp(rng.normal(0, 0.45))),
+        graininess=float(np.exp(rng.normal(0, 0.4))),
         texture=rng.uniform(0, 256, 4),
         nucleus=np.array(
             [

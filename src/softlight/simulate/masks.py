@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,44 +33,57 @@ def own_pixels(
     cells: Sequence[Cell], form: Form, *, shape: tuple[int, int], margin: int, ruffles: Floats
 ) -> Owners:
     """Gives every pixel to at most one cell; each cell is one connected piece."""
-    depth = np.zeros(shape)  # how far within its owner a pixel lies, in pixels; below 0 = inside
     index = np.zeros(shape, np.int32)
-    level, forward, sideways = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    planes = np.zeros((4, *shape))  # depth below the edge (negative), level, forward, sideways
     for k, cell in enumerate(cells):
-        radius = outline(cell, form)
-        reach = int(np.ceil(radius.max() * (1 + abs(cell.bend)))) + 2
-        rows = _span(cell.y + margin, reach, shape[0])
-        columns = _span(cell.x + margin, reach, shape[1])
-        if rows.start >= rows.stop or columns.start >= columns.stop:
-            continue
-        y = np.arange(rows.start, rows.stop)[:, None] - (cell.y + margin)
-        x = np.arange(columns.start, columns.stop)[None, :] - (cell.x + margin)
-        sine, cosine = np.sin(cell.angle), np.cos(cell.angle)
-        u, v = x * cosine + y * sine, y * cosine - x * sine
-        v = v - cell.bend * (1 - cell.roundness) * u**2 / cell.radius
-        distance = np.hypot(u, v)
-        edge = _at_angle(radius, np.arctan2(v, u))
-        rough = form.ruffle * cell.radius * (1 - cell.roundness)
-        if rough > 0:
-            edge = edge + rough * _crop(ruffles, u, v, cell.texture)
-        here = distance - edge - cell.roundness * cell.radius  # round cells lie on top
-        inside = (distance < edge) & (here < depth[rows, columns])
-        depth[rows, columns][inside] = here[inside]
-        index[rows, columns][inside] = k + 1
-        level[rows, columns][inside] = (distance / np.maximum(edge, 1e-6))[inside]
-        forward[rows, columns][inside] = u[inside]
-        sideways[rows, columns][inside] = v[inside]
+        _draw_body(cell, form, k + 1, index=index, planes=planes, margin=margin, ruffles=ruffles)
     for k, cell in enumerate(cells):
         # Thin processes lie on what is still background; where they cross, the first one stays.
-        at_y, at_x = process_pixels(cell, shape=shape, margin=margin)
-        free = index[at_y, at_x] == 0
-        index[at_y[free], at_x[free]] = k + 1
-        level[at_y[free], at_x[free]] = PROCESS_LEVEL
+        rows, columns = process_pixels(cell, shape=shape, margin=margin)
+        free = index[rows, columns] == 0
+        index[rows[free], columns[free]] = k + 1
+        planes[1, rows[free], columns[free]] = PROCESS_LEVEL
     index = _one_piece(index)
     if form.closing > 0 and cells:
         gap = form.closing * 2 * float(np.median([cell.radius for cell in cells]))
-        index, level, forward, sideways = _close(index, gap, level, forward, sideways)
-    return Owners(index, level, forward, sideways)
+        index, planes = _close(index, planes, gap)
+    return Owners(index, planes[1], planes[2], planes[3])
+
+
+def _draw_body(
+    cell: Cell,
+    form: Form,
+    value: int,
+    *,
+    index: Labels,
+    planes: Floats,
+    margin: int,
+    ruffles: Floats,
+) -> None:
+    """Gives the cell those pixels within its outline that lie deeper in it than in any before."""
+    radius = outline(cell, form)
+    reach = int(np.ceil(radius.max() * (1 + abs(cell.bend)))) + 2
+    box = (
+        _span(cell.y + margin, reach, index.shape[0]),
+        _span(cell.x + margin, reach, index.shape[1]),
+    )
+    if any(side.start >= side.stop for side in box):
+        return
+    y = np.arange(box[0].start, box[0].stop)[:, None] - (cell.y + margin)
+    x = np.arange(box[1].start, box[1].stop)[None, :] - (cell.x + margin)
+    sine, cosine = np.sin(cell.angle), np.cos(cell.angle)
+    spread = 1 - cell.roundness
+    u, v = x * cosine + y * sine, y * cosine - x * sine
+    v = v - cell.bend * spread * u**2 / cell.radius
+    distance = np.hypot(u, v)
+    edge = _at_angle(radius, np.arctan2(v, u))
+    edge = edge + form.ruffle * spread * cell.radius * _crop(ruffles, u, v, cell.texture)
+    depth = distance - edge - cell.roundness * cell.radius  # round cells lie on top
+    inside = (distance < edge) & (depth < planes[(0, *box)])
+    index[box][inside] = value
+    level = distance / np.maximum(edge, 1e-6)
+    for plane, values in zip(planes, (depth, level, u, v), strict=True):
+        plane[box][inside] = values[inside]
 
 
 def _span(centre: float, reach: int, size: int) -> slice:
@@ -115,12 +127,11 @@ def _one_piece(index: Labels) -> Labels:
     return kept
 
 
-def _close(index: Labels, gap: float, *planes: Floats) -> tuple[NDArray[Any], ...]:
+def _close(index: Labels, planes: Floats, gap: float) -> tuple[Labels, Floats]:
     """Fills gaps narrower than twice `gap` with the nearest cell, as in a confluent sheet."""
     away, (rows, columns) = ndimage.distance_transform_edt(index == 0, return_indices=True)
     grown = away <= gap
     closed = ndimage.distance_transform_edt(grown) > gap
     take = closed & (index == 0)
     filled = np.where(take, index[rows, columns], index).astype(np.int32)
-    moved = [np.where(take, plane[rows, columns], plane) for plane in planes]
-    return (_one_piece(filled), *moved)
+    return _one_piece(filled), np.where(take, planes[:, rows, columns], planes)

@@ -109,7 +109,7 @@ class Population:
             child.round_scatter = mother.round_scatter
             child.adult_area = (mother.adult_area + child.adult_area) / 2
             child.brightness = mother.brightness * float(np.exp(self.rng.normal(0, 0.08)))
-            child.volume = mother.volume
+            child.volume, child.graininess = mother.volume, mother.graininess
             child.focused = mother.focused
             child.nucleus = mother.nucleus.copy()
             child.roundness = 1.0

@@ -78,7 +78,7 @@ class Scene:
     death_rate_per_h: float = 0.002
     speed_um_per_min: float = 0.3
     polarity: Polarity = "dark"
-    contrast: float = 0.4
+    contrast: float = 0.7
     thickness: float = 1.0
     granularity: float = 1.0
     granule_px: float = 1.2

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from softlight.simulate.cells import NUCLEI, Cell, Floats, Form
@@ -64,47 +65,81 @@ def fill_cells(
     owners: Owners, cells: Sequence[Cell], *, scene: Scene, form: Form, atlas: Atlas
 ) -> Contents:
     """The optical thickness and the stain of every pixel."""
-    shape = owners.index.shape
-    thickness, stain, away = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    planes = np.zeros((3, *owners.index.shape))
     at = np.nonzero(owners.index)
-    if at[0].size == 0:
-        return Contents(thickness, stain, away)
-    own = owners.index[at] - 1
-    deep = _depth(owners.index)
-    depth = deep[at]
-    level = np.minimum(owners.level[at], 1.0)
+    if at[0].size:
+        values = _CellValues.of(cells, form)
+        pixels = _pixels(owners, values, atlas, at)
+        planes[0][at] = scene.thickness * _thickness(pixels, values, form, scene.granularity)
+        planes[1][at] = _stain(pixels, values, form, scene.granularity)
+        planes[2][at] = values.blurred[pixels.own]
+    return Contents(planes[0], planes[1], planes[2])
+
+
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """What is where, for the pixels that belong to cells, in one row."""
+
+    own: NDArray[np.int64]  # index of the cell
+    depth: Floats  # pixels to the next cell or the background
+    level: Floats  # 0 at the cell's centre, 1 at its edge
+    edge: Floats  # 0 at the edge, 1 further in
+    nucleus: Floats  # 1 in the nucleus, 0 outside
+    nucleoli: Floats
+    grain: Floats  # granules, mottling and vesicles
+    slow: Floats  # the mottling alone
+
+
+def _pixels(
+    owners: Owners, values: _CellValues, atlas: Atlas, at: tuple[NDArray[np.int64], ...]
+) -> _Pixels:
+    own = (owners.index[at] - 1).astype(np.int64)
     u, v = owners.forward[at], owners.sideways[at]
-    per_cell = _CellValues.of(cells, form)
-    roundness = per_cell.roundness[own]
-    nucleus, inner = _nucleus(per_cell, own, u, v)
-    grain, slow = _grain(atlas, per_cell, own, u, v)
+    depth = _depth(owners.index)
+    nucleoli, nucleus = _nucleus(values, own, u, v)
+    grain, slow = _grain(atlas, values, own, u, v)
+    edge = _edge(owners, depth)[at]
+    level = np.minimum(owners.level[at], 1.0)
+    return _Pixels(own, depth[at], level, edge, nucleus, nucleoli, grain, slow)
 
-    edge = _edge(owners, deep)[at]
-    ball = np.sqrt(np.clip(1 - level**2, 0, 1)) * np.minimum(depth / 1.5, 1)
-    flat = form.height * edge + form.dome * (1 - level) * edge
-    share = np.maximum(form.ball, roundness)
-    height = per_cell.thickness[own] * (form.height + form.dome)
-    body = per_cell.thickness[own] * flat * (1 - share) + height * ball * share * (
-        1 + 1.6 * roundness
-    )
+
+def _ball(pixels: _Pixels) -> Floats:
+    """The thickness of a ball, 1 at its centre."""
+    ball: Floats = np.sqrt(np.clip(1 - pixels.level**2, 0, 1)) * np.minimum(pixels.depth / 1.5, 1)
+    return ball
+
+
+def _thickness(pixels: _Pixels, values: _CellValues, form: Form, granularity: float) -> Floats:
+    """Optical thickness in radians: body, granules and organelles."""
+    roundness, edge = values.roundness[pixels.own], pixels.edge
+    flat = form.height * edge + form.dome * (1 - pixels.level) * edge
+    ball = (form.height + form.dome) * _ball(pixels) * (1 + 1.6 * roundness)
+    share = np.maximum(form.ball, roundness)  # how much of a ball the cell is
+    body = values.thickness[pixels.own] * (flat * (1 - share) + ball * share)
     # Granules crowd around the nucleus and thin out in the lamella; the nucleus has few.
-    crowd = (0.25 + 1.0 * np.exp(-((level / 0.5) ** 2))) * (1 - 0.75 * inner) * edge
-    texture = (
-        scene.granularity * 0.13 * crowd * (grain * (1 + roundness + form.ball) + form.ball * slow)
-    )
+    crowd = (0.15 + np.exp(-((pixels.level / 0.5) ** 2))) * (1 - 0.75 * pixels.nucleus) * edge
+    grain = pixels.grain * (1 + roundness + form.ball) + form.ball * pixels.slow
     # Here and there the margin is ruffled: thick where the slow texture is high.
-    margin = np.exp(-(((depth - 2.5) / 1.5) ** 2)) * np.maximum(slow - 0.3, 0)
-    texture = texture + 0.12 * margin * (1 - share) * per_cell.thickness[own]
-    organ = 0.04 * inner + 0.3 * nucleus - 0.08 * _rim(inner)
-    thickness[at] = scene.thickness * (body + texture + organ * (1 - roundness))
+    margin = np.exp(-(((pixels.depth - 2.5) / 1.5) ** 2)) * np.maximum(pixels.slow - 0.3, 0)
+    ruffles = 0.12 * margin * (1 - share) * values.thickness[pixels.own]
+    rim = 4 * pixels.nucleus * (1 - pixels.nucleus)
+    organs = 0.04 * pixels.nucleus + 0.3 * pixels.nucleoli - 0.08 * rim
+    texture = granularity * 0.18 * crowd * grain * values.graininess[pixels.own]
+    total: Floats = body + texture + ruffles + organs * (1 - roundness)
+    return total
 
-    glow = 0.35 + 0.65 * ball if form.nucleus[0] >= 0.5 else 0.2 + 0.5 * ball + 0.5 * inner
-    nuclear = form is NUCLEI
-    holes = 1 - (0.75 if nuclear else 0.5) * np.minimum(nucleus, 1)
-    lit = np.clip(1 + (0.22 if nuclear else 0.14) * scene.granularity * grain, 0.1, None)
-    stain[at] = per_cell.brightness[own] * glow * edge * holes * lit * (1 + 0.8 * roundness)
-    away[at] = per_cell.blurred[own]
-    return Contents(thickness, stain, away)
+
+def _stain(pixels: _Pixels, values: _CellValues, form: Form, granularity: float) -> Floats:
+    """Brightness of the marker: a nuclear stain for nuclei, else one of the whole cell."""
+    if form is NUCLEI:
+        glow, spots, grainy = 0.35 + 0.65 * _ball(pixels), 0.75, 0.22
+    else:
+        glow, spots, grainy = 0.2 + 0.5 * _ball(pixels) + 0.5 * pixels.nucleus, 0.5, 0.14
+    holes = 1 - spots * np.minimum(pixels.nucleoli, 1)
+    lit = np.clip(1 + grainy * granularity * pixels.grain, 0.1, None)
+    round_up = 1 + 0.8 * values.roundness[pixels.own]
+    stain: Floats = values.brightness[pixels.own] * glow * pixels.edge * holes * lit * round_up
+    return stain
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +150,7 @@ class _CellValues:
     roundness: Floats
     thickness: Floats
     brightness: Floats
+    graininess: Floats
     texture: Floats
     nucleus: Floats
     nucleoli: Floats
@@ -130,6 +166,7 @@ class _CellValues:
             np.array([c.roundness for c in cells]),
             np.array([thickness_factor(c, form) for c in cells]),
             np.array([c.brightness for c in cells]),
+            np.array([c.graininess for c in cells]),
             np.stack([c.texture for c in cells]),
             np.stack([c.nucleus for c in cells]),
             nucleoli,
@@ -137,7 +174,7 @@ class _CellValues:
         )
 
 
-def _depth(index: np.ndarray) -> Floats:
+def _depth(index: NDArray[np.int32]) -> Floats:
     """Distance of each pixel to the nearest pixel of another owner or of the background."""
     same = np.ones(index.shape, bool)
     for axis in (0, 1):
@@ -161,7 +198,7 @@ def _edge(owners: Owners, deep: Floats) -> Floats:
     outer = ndimage.distance_transform_edt(owners.index > 0) + 0.5
     widest = ndimage.maximum_filter(deep, 7)
     narrow = np.clip(widest / 4.5, 0.35, 1)
-    rise = np.maximum(outer - 1.2 * np.clip((widest - 2) / 3, 0, 1), 0.1)
+    rise = np.maximum(outer - 1.6 * np.clip((widest - 2) / 3, 0, 1), 0.1)
     taper = 1 - np.exp(-((rise / (narrow * 2.2)) ** 2))
     groove = 1 - 0.75 * np.exp(-((deep / 1.1) ** 2))
     groove = np.where(outer > deep + 0.6, groove, 1.0)
@@ -169,7 +206,9 @@ def _edge(owners: Owners, deep: Floats) -> Floats:
     return edge
 
 
-def _nucleus(values: _CellValues, own: np.ndarray, u: Floats, v: Floats) -> tuple[Floats, Floats]:
+def _nucleus(
+    values: _CellValues, own: NDArray[np.int64], u: Floats, v: Floats
+) -> tuple[Floats, Floats]:
     """How much nucleolus and how much nucleus there is at each pixel, 0 to 1."""
     place = values.nucleus[own]
     radius = place[:, 2] * values.radius[own]
@@ -185,13 +224,8 @@ def _nucleus(values: _CellValues, own: np.ndarray, u: Floats, v: Floats) -> tupl
     return spots, inner
 
 
-def _rim(inner: Floats) -> Floats:
-    """1 on the nuclear envelope, 0 far from it."""
-    return 4 * inner * (1 - inner)
-
-
 def _grain(
-    atlas: Atlas, values: _CellValues, own: np.ndarray, u: Floats, v: Floats
+    atlas: Atlas, values: _CellValues, own: NDArray[np.int64], u: Floats, v: Floats
 ) -> tuple[Floats, Floats]:
     """All texture at each pixel, and the slow mottling alone; both travel with the cell."""
     offset = values.texture[own]
