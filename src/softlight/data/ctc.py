@@ -51,6 +51,7 @@ class Chosen:
     markers: Path | None
     source: str  # "gold", or the kind of silver masks: "ST", "ST_partial", "STbin"
     complete: bool | None  # None: nothing tells
+    empty: bool  # no pixel is labelled
 
 
 def open_ctc(path: Path, *, annotation: str = "auto", progress: Progress | None = None) -> DataSet:
@@ -63,39 +64,51 @@ def open_ctc(path: Path, *, annotation: str = "auto", progress: Progress | None 
             and believes that every cell has a mask.
         progress: Told (frames checked, frames in all).
     """
-    if annotation not in get_args(Annotation):
-        raise DataError(
-            f"annotation={annotation!r} is not known; give one of "
-            f"{', '.join(get_args(Annotation))}."
-        )
+    kinds = get_args(Annotation)
+    if annotation not in kinds:
+        raise DataError(f"annotation={annotation!r} is not known; give one of {', '.join(kinds)}.")
     sequences = [item for folder in ctc_folders(path) for item in annotated_sequences(folder)]
     if not sequences:
-        raise DataError(f"{path} holds no sequence with annotation (01/ and 01_GT/ or 01_ST/).")
-    total = sum(len(_frames(sequence, annotation)) for sequence in sequences)
-    done, problems, notes, samples = 0, [], [], []
-    for sequence in sequences:
-        chosen: list[Chosen] = []
-        for frame in _frames(sequence, annotation):
+        raise DataError(f"{path} holds no sequence with masks (01/ and 01_GT/SEG/ or 01_ST/SEG/).")
+    chosen, problems = _choose_all(sequences, annotation, progress=progress)
+    raise_all(path, problems)
+    notes: list[str] = []
+    samples: list[Sample] = []
+    for sequence, items in zip(sequences, chosen, strict=True):
+        usable, dropped = _usable(items)
+        reach = _reach(usable) if any(item.complete is False for item in usable) else 0.0
+        samples += [_sample(sequence, item, reach, annotation) for item in usable]
+        notes += _notes(sequence, usable, dropped, reach=reach, annotation=annotation)
+    if samples and all(item.empty for items in chosen for item in items):
+        raise DataError(f"{path}: no mask holds a cell, all are empty (only 0). Give other masks.")
+    if not samples:
+        raise DataError(
+            f"{path} has no frame with {'' if annotation == 'auto' else annotation + ' '}masks. "
+            f"Choose another annotation: {', '.join(kinds)}."
+        )
+    return DataSet(path.resolve().name, "ctc", path, tuple(samples), tuple(notes))
+
+
+def _choose_all(
+    sequences: Sequence[CtcSequence], annotation: str, *, progress: Progress | None
+) -> tuple[list[list[Chosen]], list[str]]:
+    """(for each sequence what its frames use, every problem that was met)."""
+    frames = [_frames(sequence, annotation) for sequence in sequences]
+    total = sum(len(numbers) for numbers in frames)
+    done = 0
+    chosen: list[list[Chosen]] = []
+    problems: list[str] = []
+    for sequence, numbers in zip(sequences, frames, strict=True):
+        chosen.append([])
+        for frame in numbers:
             try:
-                chosen.append(_choose(sequence, frame, annotation))
+                chosen[-1].append(_choose(sequence, frame, annotation))
             except (ValueError, OSError) as error:
                 problems.append(str(error))
             done += 1
             if progress is not None:
                 progress(done, total)
-        if problems:
-            continue
-        usable, dropped = _usable(chosen)
-        reach = _reach(usable) if any(item.complete is False for item in usable) else 0.0
-        samples += [_sample(sequence, item, reach, annotation) for item in usable]
-        notes += _notes(sequence, usable, dropped, reach=reach, annotation=annotation)
-    raise_all(path, problems)
-    if not samples:
-        raise DataError(
-            f"{path} has no frame with {annotation if annotation != 'auto' else 'any'} annotation. "
-            f"Choose another annotation: {', '.join(get_args(Annotation))}."
-        )
-    return DataSet(path.resolve().name, "ctc", path, tuple(samples), tuple(notes))
+    return chosen, problems
 
 
 def _candidates(sequence: CtcSequence, annotation: str) -> list[tuple[str, dict[int, Path]]]:
@@ -124,7 +137,8 @@ def _choose(sequence: CtcSequence, frame: int, annotation: str) -> Chosen:
         labels = _checked_labels(files[frame], image, shape)
         share, complete = _coverage(labels, markers, source, annotation)
         if best is None or share > best[0]:
-            best = share, Chosen(frame, image, files[frame], marker_file, source, complete)
+            file, empty = files[frame], not labels.any()
+            best = share, Chosen(frame, image, file, marker_file, source, complete, empty)
     assert best is not None, "the frame comes from a candidate"
     return best[1]
 
@@ -152,15 +166,8 @@ def _checked_labels(file: Path, image: Path, shape: tuple[int, int]) -> known.La
 
 def _usable(chosen: Sequence[Chosen]) -> tuple[list[Chosen], list[Chosen]]:
     """(frames that say something, frames without markers and without any mask)."""
-    silent = {
-        item.frame
-        for item in chosen
-        if item.complete is None and not read_labels(item.labels).any()
-    }
-    return (
-        [item for item in chosen if item.frame not in silent],
-        [item for item in chosen if item.frame in silent],
-    )
+    silent = [item for item in chosen if item.complete is None and item.empty]
+    return [item for item in chosen if item not in silent], silent
 
 
 def _reach(chosen: Sequence[Chosen]) -> float:
@@ -218,38 +225,46 @@ def _notes(
     annotation: str,
 ) -> list[str]:
     """What was chosen for this movie and what is ignored in it."""
-    name, margin_px = group_of(sequence), known_set(sequence).margin_px
-    notes = []
-    by_source = Counter((item.source, item.complete) for item in usable)
+    if not usable:
+        return []
     words = {True: "complete", False: "incomplete", None: "completeness unknown"}
-    parts = [f"{number} {source} ({words[done]})" for (source, done), number in by_source.items()]
+    number_of = Counter((item.source, item.complete) for item in usable)
+    parts = [f"{number} {source} ({words[whole]})" for (source, whole), number in number_of.items()]
     without = len(sequence.frames) - len(usable)
-    left_out = f"; {counted(without, 'frame')} without annotation left out" if without else ""
-    notes.append(f"{name}: frames by annotation: {', '.join(parts)}{left_out}.")
+    left_out = f"; {counted(without, 'frame')} without masks left out" if without else ""
+    notes = [f"frames by annotation: {', '.join(parts)}{left_out}"]
     if any(item.complete is False for item in usable):
         notes.append(
-            f"{name}: in incomplete frames, what lies within {reach:.0f} px of the track "
-            "marker of a cell without mask is ignored."
+            f"in incomplete frames, what lies within {reach:.0f} px of the track marker of a cell "
+            "without mask is ignored"
         )
     if any(item.complete is None for item in usable):
         notes.append(
-            f"{name}: no track markers tell whether every cell has a mask, so only the "
-            "masks and a thin ring around them are used; give annotation='complete' if all have."
+            "no track markers tell whether every cell has a mask, so only the masks and a thin "
+            "ring around them are used; give annotation='complete' if all have"
         )
     if dropped:
         frames = listed([str(item.frame) for item in dropped])
-        notes.append(f"{name}: frames without any mask left out: {frames}.")
+        notes.append(f"frames without any mask left out: {frames}")
     if annotation != "complete":
-        if not sequence.tracking and any(i.source in ("ST", "STbin") for i in usable):
-            notes.append(
-                f"{name}: silver masks are taken as complete, since there are no track "
-                "markers to check them against."
-            )
-        if margin_px:
-            notes.append(
-                f"{name}: background within {margin_px} px of the edges "
-                "is ignored, because the Challenge does not annotate cells that lie wholly there."
-            )
+        notes += _trust_notes(sequence, usable)
     if any(item.source == "STbin" for item in usable):
-        notes.append(f"{name}: binary masks show where cells are, not which is which.")
+        notes.append("binary masks show where cells are, not which is which")
+    return [f"{group_of(sequence)}: {note}." for note in notes]
+
+
+def _trust_notes(sequence: CtcSequence, usable: Sequence[Chosen]) -> list[str]:
+    """What is believed without proof and what the Challenge leaves out everywhere."""
+    notes = []
+    if any(item.complete and item.markers is None for item in usable):
+        notes.append(
+            "silver masks are taken as complete, since there are no track markers to check them "
+            "against"
+        )
+    margin_px = known_set(sequence).margin_px
+    if margin_px:
+        notes.append(
+            f"background within {margin_px} px of the edges is ignored, because the Challenge "
+            "does not annotate cells that lie wholly there"
+        )
     return notes

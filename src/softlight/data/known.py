@@ -39,7 +39,11 @@ def median_diameter_px(labels: Labels) -> float:
 
 
 def measured_reaches_px(labels: Labels, markers: Labels) -> list[float]:
-    """For each labelled cell with a marker, how far its farthest pixel is from the marker."""
+    """For each labelled cell with a marker, how far its farthest pixel is from the marker.
+
+    Only markers that lie mostly in the cell count: a sliver of a neighbour's tells nothing.
+    """
+    area = np.bincount(markers.ravel())
     reaches = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is None:
@@ -49,7 +53,11 @@ def measured_reaches_px(labels: Labels, markers: Labels) -> list[float]:
         inside = inside[inside > 0]
         if inside.size == 0:
             continue
-        marker = markers[box] == np.bincount(inside).argmax()
+        overlap = np.bincount(inside)
+        number = int(overlap.argmax())
+        if 2 * overlap[number] < area[number]:
+            continue
+        marker = markers[box] == number
         reaches.append(float(ndimage.distance_transform_edt(~marker)[cell].max()))
     return reaches
 
@@ -77,7 +85,7 @@ def known_pixels(
         known = _within(labels > 0, width)
     else:
         missing = np.isin(markers, unlabelled_markers(labels, markers))
-        known = ~_within(missing, reach)
+        known = ~_within(missing, reach) & (markers == 0)  # a marker lies in a cell, masked or not
     return with_margin(labels, known, margin_px=margin_px)
 
 

@@ -14,6 +14,9 @@ from softlight.data.samples import DataError, Sample, counted, listed
 By = Literal["group", "image"]
 Unit = tuple[Sample, ...]  # samples that stay on one side
 
+_DEALS = 200  # tried for balanced folds, fewer with many units
+_DEALT_UNITS = 20_000
+
 
 @dataclass(frozen=True)
 class Split:
@@ -45,20 +48,13 @@ def split_fraction(
     _need_samples(samples)
     if not 0 <= fraction < 1:
         raise DataError(f"The validation fraction is {fraction}; give one from 0 to below 1.")
-    if len(samples) == 1:
-        return Split(
-            tuple(samples),
-            tuple(samples),
-            "There is one image, so validation uses the training image itself: its scores say "
-            "that training works, not how good the model is on new images.",
+    if len(samples) == 1 or fraction == 0:
+        why = "There is one image" if len(samples) == 1 else "No image is held out (fraction 0)"
+        note = (
+            f"{why}, so validation uses what is trained on: its scores say that training works, "
+            "not how good the model is on new images."
         )
-    if fraction == 0:
-        return Split(
-            tuple(samples),
-            tuple(samples),
-            "No image is held out (fraction 0), so validation uses the training images and its "
-            "scores are too good.",
-        )
+        return Split(tuple(samples), tuple(samples), note)
     wanted = min(max(1, round(fraction * len(samples))), len(samples) - 1)
     units = _units(samples, by)
     if len(units) == 1:
@@ -154,7 +150,7 @@ def _stem(name: str) -> str:
 
 
 def _name(unit: Unit, by: By) -> str:
-    return f"one group, {unit[0].group}," if by == "group" else "one image"
+    return f"one group ({unit[0].group})" if by == "group" else "one image"
 
 
 def _in_order(samples: Sequence[Sample]) -> list[Sample]:
@@ -216,25 +212,37 @@ def _choose_units(units: Sequence[Unit], wanted: int, seed: int) -> list[Unit]:
 
 
 def _spread(units: Sequence[Unit], k: int, seed: int) -> list[set[str]]:
-    """The names of ``k`` parts: large units first, each to the part that has least of its type.
+    """The names of ``k`` parts, the best of many greedy deals.
 
-    Parts that would stay empty are served first, so every part gets at least one unit.
+    Best means: no cell type wholly in one part if it has several units, then parts of equal size,
+    then the units of a type far apart.
     """
     rng = np.random.default_rng(seed)
-    shuffled = [units[index] for index in rng.permutation(len(units))]
-    shuffled.sort(key=len, reverse=True)
+    tries = max(1, min(_DEALS, _DEALT_UNITS // len(units)))
+    deals = (_deal([units[i] for i in rng.permutation(len(units))], k) for _ in range(tries))
+    best = min(deals, key=_unevenness)
+    return [{sample.name for unit in part for sample in unit} for part in best]
+
+
+def _deal(units: Sequence[Unit], k: int) -> list[list[Unit]]:
+    """The large units first, each to the smallest part, of these to what has least of its type."""
+    parts: list[list[Unit]] = [[] for _ in range(k)]
     size = [0] * k
     of_type: list[Counter[str]] = [Counter() for _ in range(k)]
-    number = [0] * k
-    parts: list[set[str]] = [set() for _ in range(k)]
-    for position, unit in enumerate(shuffled):
+    for unit in sorted(units, key=len, reverse=True):
         stratum = _stratum(unit)
-        empty = [part for part in range(k) if number[part] == 0]
-        units_left = len(shuffled) - position
-        allowed = empty if empty and units_left <= len(empty) else range(k)
-        chosen = min(allowed, key=lambda part: (of_type[part][stratum] > 0, size[part], part))
-        parts[chosen] |= {sample.name for sample in unit}
+        chosen = min(range(k), key=lambda part: (size[part], of_type[part][stratum]))
+        parts[chosen].append(unit)
         size[chosen] += len(unit)
-        number[chosen] += 1
-        of_type[chosen][stratum] += len(unit)
+        of_type[chosen][stratum] += 1
     return parts
+
+
+def _unevenness(parts: Sequence[Sequence[Unit]]) -> tuple[int, int, int]:
+    """(types that only one part has, difference of part sizes, units of a type that share one)."""
+    sizes = [sum(len(unit) for unit in part) for part in parts]
+    counts = [Counter(_stratum(unit) for unit in part) for part in parts]
+    total: Counter[str] = sum(counts, Counter())
+    alone = sum(1 for stratum, n in total.items() if n > 1 and any(c[stratum] == n for c in counts))
+    sharing = sum(number - 1 for count in counts for number in count.values())
+    return alone, max(sizes) - min(sizes), sharing
