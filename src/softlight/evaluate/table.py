@@ -165,10 +165,10 @@ def write_metrics(
     }
     with replacing(path) as temporary:
         text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_bytes(f"{text}\n".encode(errors="backslashreplace"))
     csv_path = path.with_suffix(".csv")
     with replacing(csv_path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+        table.to_csv(temporary, index=False, lineterminator="\n", errors="backslashreplace")
     return path, csv_path
 
 

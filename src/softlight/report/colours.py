@@ -86,10 +86,14 @@ def _colours_from_before(
 ) -> dict[int, int]:
     """For each label the colour of the label of the frame before that it covers most."""
     both = (labels > 0) & (before > 0)
-    pairs, counts = np.unique(np.stack([labels[both], before[both]]), axis=1, return_counts=True)
+    base = int(before.max(initial=0)) + 1
+    pairs, counts = np.unique(
+        labels[both].astype(np.int64) * base + before[both], return_counts=True
+    )
     wanted: dict[int, int] = {}
-    for index in np.argsort(counts, kind="stable"):  # the largest overlap is written last
-        wanted[int(pairs[0, index])] = colours_before[int(pairs[1, index])]
+    for pair in pairs[np.argsort(counts, kind="stable")].tolist():
+        label, label_before = divmod(pair, base)
+        wanted[label] = colours_before[label_before]  # the largest overlap is written last
     return wanted
 
 

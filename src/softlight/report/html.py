@@ -42,7 +42,8 @@ def write_report(
         title=title, summary=summary, sections=sections, subtitle=subtitle, footer=footer
     )
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        # A file name that is not text has half characters in it; they are shown as "?".
+        temporary.write_bytes(page.encode("utf-8", errors="replace"))
     return path
 
 

@@ -39,7 +39,9 @@ function enlarge(button) {
     box.addEventListener("change", () => { use.style.display = box.checked ? "" : "none"; });
     label.append(layer.name);
   }
-  make("button", form, "Close").className = "plain";
+  const close = make("button", form, "Close");
+  close.className = "plain";
+  close.autofocus = true;
   large.addEventListener("click", (event) => {
     const rect = large.getBoundingClientRect();
     const x = (event.clientX - rect.left) / rect.width;

@@ -100,7 +100,7 @@ def _chart(chart: Chart) -> str:
         dark = data_uri(chart.dark)
         image = (
             "<picture>"
-            f'<source media="(prefers-color-scheme: dark) and (not print)" srcset="{dark}">'
+            f'<source media="screen and (prefers-color-scheme: dark)" srcset="{dark}">'
             f"{image}</picture>"
         )
     return f"<figure>{image}{_caption(chart.caption)}</figure>"
@@ -193,7 +193,7 @@ def _table(block: Table) -> str:
         ]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     label = _text(block.caption or "Table")
-    above = f"<caption>{_text(caption)}</caption>" if caption else ""
+    above = f"<caption><span>{_text(caption)}</span></caption>" if caption else ""
     return (
         f'<div class="scroll" role="region" aria-label="{label}" tabindex="0"><table>{above}'
         f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"

@@ -19,6 +19,7 @@ AnyImage = npt.NDArray[np.number | np.bool_]
 COMFORTABLE_PX = 900  # smaller images are enlarged to at least about this
 LARGEST_PX = 1600  # larger ones are shrunk to at most this
 _SAMPLE = 1_000_000  # pixels that are enough to find the percentiles
+_BAND_PX = 4_000_000  # a huge image is stretched in bands of about so many pixels
 
 
 class PictureError(ValueError):
@@ -40,7 +41,7 @@ class View:
     @classmethod
     def fit(cls, shape: tuple[int, ...], *, largest_px: int = LARGEST_PX) -> View:
         """The view that makes the longer side of a ``(Y, X)`` shape easy to look at."""
-        longest = max(shape[:2])
+        longest = max(1, *shape[:2])
         if longest > largest_px:
             return cls(shrink=math.ceil(longest / largest_px))
         wished = math.ceil(min(COMFORTABLE_PX, largest_px) / longest)
@@ -57,10 +58,15 @@ class View:
 
     def small(self, image: AnyImage) -> Pixels:
         """The stretched image as RGB, shrunk but not enlarged: a browser enlarges for free."""
-        rgb = stretch(image)
-        if self.shrink > 1:
-            rgb = np.asarray(Image.fromarray(rgb).reduce(self.shrink))
-        return rgb
+        if self.shrink == 1:
+            return stretch(image)
+        limits = stretch_limits(image)  # of the whole, so that bands do not show
+        band = self.shrink * max(1, _BAND_PX // (image.shape[1] * self.shrink))
+        parts = [
+            Image.fromarray(stretch(image[top : top + band], limits=limits)).reduce(self.shrink)
+            for top in range(0, image.shape[0], band)
+        ]
+        return np.concatenate([np.asarray(part) for part in parts])
 
     def labels(self, labels: npt.NDArray[np.integer | np.bool_]) -> Labels:
         """The labels (or a mask as 0 and 1) by nearest neighbour at the size of this view."""
@@ -82,35 +88,46 @@ class View:
         return pixels.repeat(self.enlarge, axis=0).repeat(self.enlarge, axis=1)
 
 
-def stretch(image: AnyImage, *, low: float = 0.5, high: float = 99.8) -> Pixels:
-    """RGB of a ``(Y, X)`` or ``(Y, X, 3 or 4)`` image, from black at one percentile to white.
+def stretch(image: AnyImage, *, limits: tuple[float, float] | None = None) -> Pixels:
+    """RGB of a ``(Y, X)`` or ``(Y, X, 3 or 4)`` image, from black at one limit to white.
 
     Pixels that are not finite are black. An image of one value is mid-grey.
     """
-    image = np.asarray(image)
+    bottom, top = stretch_limits(image) if limits is None else limits
+    values = _channels(image).astype(np.float64)
+    finite = np.isfinite(values)
+    if top <= bottom:
+        grey = np.full(values.shape, 0.5)
+    else:
+        grey = (np.where(finite, values, bottom) - bottom) / (top - bottom)
+    shown = np.rint(np.where(finite, np.clip(grey, 0, 1), 0) * 255).astype(np.uint8)
+    return np.stack([shown] * 3, axis=-1) if shown.ndim == 2 else shown
+
+
+def stretch_limits(image: AnyImage, *, low: float = 0.5, high: float = 99.8) -> tuple[float, float]:
+    """The values that are shown black and white: two percentiles of the finite pixels."""
+    values = _channels(image)
+    step = max(1, math.isqrt(values.shape[0] * values.shape[1] // _SAMPLE))
+    sample = values[::step, ::step].astype(np.float64)
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return 0.0, 0.0
+    bottom, top = np.percentile(sample, [low, high])
+    if top <= bottom:  # flat, or nearly so: the few other pixels decide
+        bottom, top = sample.min(), sample.max()
+    return float(bottom), float(top)
+
+
+def _channels(image: AnyImage) -> AnyImage:
+    """The image itself when grey, its first three channels when in colour, or a PictureError."""
     if image.ndim not in (2, 3) or 0 in image.shape or image.dtype.kind not in "biuf":
         raise PictureError(
             f"Image is {image.shape} of {image.dtype}; give a grey (Y, X) or a colour (Y, X, 3) "
             "array of numbers."
         )
-    if image.ndim == 3:
-        image = image[..., :3] if image.shape[2] >= 3 else image[..., 0]
-    values = image.astype(np.float32)
-    finite = np.isfinite(values)
-    step = max(1, math.isqrt(image.shape[0] * image.shape[1] // _SAMPLE))
-    sample = values[::step, ::step][finite[::step, ::step]]
-    if sample.size == 0:
-        sample = np.zeros(1, dtype=np.float32)
-    bottom, top = np.percentile(sample, [low, high])
-    if top <= bottom:  # flat, or nearly so: the few other pixels decide
-        bottom, top = float(sample.min()), float(sample.max())
-    if top <= bottom:
-        grey = np.full(image.shape, 0.5, dtype=np.float32)
-    else:
-        grey = (values - bottom) / (top - bottom)
-    grey = np.where(finite, np.clip(grey, 0, 1), 0)
-    shown = np.rint(grey * 255).astype(np.uint8)
-    return np.stack([shown] * 3, axis=-1) if shown.ndim == 2 else shown
+    if image.ndim == 2:
+        return image
+    return image[..., :3] if image.shape[2] >= 3 else image[..., 0]
 
 
 def paint(picture: Pixels, layer: Pixels) -> Pixels:
