@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
+from softlight.io.coco_masks import BYTES_PER_PIXEL, encode_runs
+from softlight.io.coco_masks import CocoAnnotation as CocoAnnotation
+from softlight.io.coco_masks import annotation_mask as annotation_mask
+from softlight.io.coco_masks import rasterize as rasterize
 from softlight.io.errors import ImageError, reading
 from softlight.io.files import replacing
 from softlight.io.planes import check_claim
 
 _MAX_FILE_BYTES = 4 << 30
-_MAX_POINTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,6 @@ class CocoImage:
     file_name: str
     height: int
     width: int
-
-
-@dataclass(frozen=True)
-class CocoAnnotation:
-    """One cell: its outline as polygons or run lengths, not yet drawn."""
-
-    id: int
-    image_id: int
-    category_id: int
-    segmentation: Any  # list of polygons, or a dict with size and counts
-    iscrowd: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ def _image(raw: Mapping[str, Any], name: str) -> CocoImage:
         raise ImageError(f"{name}: image {number} has no file_name.")
     height = _whole(raw.get("height"), name=name, what=f"the height of image {number}")
     width = _whole(raw.get("width"), name=name, what=f"the width of image {number}")
-    check_claim(f"{name}, image {number}", height, width, samples=1, item_bytes=4)
+    check_claim(f"{name}, image {number}", height, width, samples=1, item_bytes=BYTES_PER_PIXEL)
     return CocoImage(number, file_name, height, width)
 
 
@@ -135,143 +125,29 @@ def _annotation(raw: Mapping[str, Any], name: str, images: set[int]) -> CocoAnno
     )
 
 
-def _bad(number: int, why: str) -> ImageError:
-    return ImageError(f"Annotation {number} {why}; correct or remove it.")
-
-
-def _polygons(polygons: Sequence[Any], number: int) -> list[list[float]]:
-    """Polygons of at least three finite points; the drawer below trusts what it gets."""
-    checked: list[list[float]] = []
-    for polygon in polygons:
-        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-            raise _bad(number, "has a polygon that is not at least three x, y pairs")
-        if len(polygon) > _MAX_POINTS:
-            raise _bad(number, f"has a polygon of {len(polygon):,} numbers")
-        if any(isinstance(at, bool) or not isinstance(at, int | float) for at in polygon):
-            raise _bad(number, "has a polygon with something that is not a number")
-        if not all(math.isfinite(at) and abs(at) < 1e6 for at in polygon):
-            raise _bad(number, "has a polygon point that lies nowhere near an image")
-        checked.append([float(at) for at in polygon])
-    if not checked:
-        raise _bad(number, "has an empty segmentation")
-    return checked
-
-
-def decode_counts(text: bytes, *, number: int, total: int) -> list[int]:
-    """The run lengths in a compressed COCO string, each checked before use.
-
-    Every run is a signed number in groups of five bits, least first, with a sixth bit that says
-    that more follows; from the third run on it is the difference to the run two before.
-    """
-    counts: list[int] = []
-    at = 0
-    while at < len(text):
-        value, shift, more = 0, 0, True
-        while more:
-            if at >= len(text) or shift > 40:
-                raise _bad(number, "has compressed run lengths that break off")
-            byte = text[at] - 48
-            if not 0 <= byte < 64:
-                raise _bad(number, "has compressed run lengths with a character outside the code")
-            value |= (byte & 0x1F) << shift
-            more = bool(byte & 0x20)
-            shift += 5
-            at += 1
-            if not more and byte & 0x10:
-                value |= -1 << shift
-        if len(counts) > 2:
-            value += counts[-2]
-        if not 0 <= value <= total:
-            raise _bad(number, f"has a run of {value} in an image of {total} pixels")
-        counts.append(value)
-    return counts
-
-
-def _run_mask(runs: Mapping[str, Any], number: int, height: int, width: int) -> NDArray[np.bool_]:
-    """The (Y, X) mask of run lengths, which run down the columns."""
-    size, counts = runs.get("size"), runs.get("counts")
-    if size != [height, width]:
-        raise _bad(number, f"is for an image of {size!r:.40}, but its image is [{height}, {width}]")
-    total = height * width
-    if isinstance(counts, str):
-        if not counts.isascii():
-            raise _bad(number, "has compressed run lengths with a character outside the code")
-        counts = decode_counts(counts.encode(), number=number, total=total)
-    if not isinstance(counts, list) or not all(
-        isinstance(run, int) and not isinstance(run, bool) and 0 <= run <= total for run in counts
-    ):
-        raise _bad(number, "has run lengths that are not whole numbers within the image")
-    if sum(counts) != total:
-        raise _bad(number, f"has run lengths of {sum(counts)} pixels in an image of {total}")
-    values = np.arange(len(counts)) % 2 == 1
-    return np.repeat(values, counts).reshape(width, height).T
-
-
-def annotation_mask(annotation: CocoAnnotation, height: int, width: int) -> NDArray[np.bool_]:
-    """The (Y, X) mask of one annotation, polygons drawn as pycocotools draws them."""
-    shape = annotation.segmentation
-    if isinstance(shape, dict):
-        return _run_mask(shape, annotation.id, height, width)
-    if not isinstance(shape, list):
-        raise _bad(annotation.id, "has a segmentation that is neither polygons nor run lengths")
-    polygons = _polygons(shape, annotation.id)
-    drawn = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    return np.asarray(coco_mask.decode(drawn), dtype=np.bool_)
-
-
-def rasterize(
-    annotations: Iterable[CocoAnnotation], height: int, width: int
-) -> tuple[NDArray[np.int32], int]:
-    """The (Y, X) labels of these cells and how many pixels more than one cell claims.
-
-    Cells are numbered 1, 2, … in the order given. Where cells overlap the smaller one is on top;
-    of equal ones the later. Crowd regions are left out: they are not single cells.
-    """
-    check_claim("The annotation", height, width, samples=1, item_bytes=4)
-    cells = [item for item in annotations if not item.iscrowd]
-    labels = np.zeros((height, width), np.int32)
-    area_on_top = np.zeros((height, width), np.int64)
-    shared = np.zeros((height, width), np.bool_)
-    for number, cell in enumerate(cells, start=1):
-        mask = annotation_mask(cell, height, width)
-        area = int(mask.sum())
-        if area == 0:
-            continue
-        shared |= mask & (labels > 0)
-        wins = mask & ((labels == 0) | (area <= area_on_top))
-        labels[wins] = number
-        area_on_top[wins] = area
-    return labels, int(shared.sum())
-
-
 def labels_to_coco(
     labels: NDArray[np.integer[Any]], *, image_id: int, first_id: int = 1, category_id: int = 1
 ) -> list[dict[str, Any]]:
     """COCO annotations of all cells of one (Y, X) label image, as exact compressed run lengths."""
     found = []
-    numbers, boxes = _boxes(labels)
-    for at, (number, box) in enumerate(zip(numbers, boxes, strict=True)):
-        mask = np.asfortranarray(labels == number, dtype=np.uint8)
-        runs = coco_mask.encode(mask)
+    for at, (number, (top, left, bottom, right)) in enumerate(_boxes(labels)):
+        inside = labels[top:bottom, left:right] == number
         found.append(
             {
                 "id": first_id + at,
                 "image_id": image_id,
                 "category_id": category_id,
                 "iscrowd": 0,
-                "area": int(mask.sum()),
-                "bbox": [box[1], box[0], box[3] - box[1], box[2] - box[0]],
-                "segmentation": {
-                    "size": [int(side) for side in labels.shape],
-                    "counts": runs["counts"].decode("ascii"),
-                },
+                "area": int(inside.sum()),
+                "bbox": [left, top, right - left, bottom - top],
+                "segmentation": encode_runs(inside, top, left, labels.shape),
             }
         )
     return found
 
 
-def _boxes(labels: NDArray[np.integer[Any]]) -> tuple[list[int], list[tuple[int, int, int, int]]]:
-    """The cell numbers and their (top, left, bottom, right), the ends not included."""
+def _boxes(labels: NDArray[np.integer[Any]]) -> list[tuple[int, tuple[int, int, int, int]]]:
+    """The cell numbers, each with its (top, left, bottom, right), the ends not included."""
     rows, columns = np.nonzero(labels)
     numbers, which = np.unique(labels[rows, columns], return_inverse=True)
     top = np.full(len(numbers), labels.shape[0])
@@ -282,7 +158,7 @@ def _boxes(labels: NDArray[np.integer[Any]]) -> tuple[list[int], list[tuple[int,
     np.maximum.at(bottom, which, rows + 1)
     np.maximum.at(right, which, columns + 1)
     boxes = zip(top.tolist(), left.tolist(), bottom.tolist(), right.tolist(), strict=True)
-    return [int(number) for number in numbers], list(boxes)
+    return list(zip(numbers.tolist(), boxes, strict=True))
 
 
 def write_coco(
