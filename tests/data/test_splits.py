@@ -1,4 +1,4 @@
-"""Splits and folds: look-alikes stay together, cell types spread, the same for the same seed."""
+"""Splits and folds: groups stay whole, cell types spread, the same for the same seed."""
 
 from collections import Counter
 from pathlib import Path

@@ -9,12 +9,9 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
-from softlight.data.samples import DataError
-
-BytesProgress = Callable[[str, int, int], None]  # (file, bytes so far, bytes in all or 0)
+from softlight.data.samples import DataError, Progress
 
 _BLOCK = 1 << 20
 _RETRYABLE = {408, 425, 429, 500, 502, 503, 504}
@@ -33,7 +30,7 @@ def download(
     url: str,
     target: Path,
     *,
-    progress: BytesProgress | None = None,
+    progress: Progress | None = None,
     attempts: int = 5,
     timeout_s: float = 30.0,
     wait_s: float = 1.0,
@@ -41,7 +38,8 @@ def download(
     """``target``, whole: fetched from ``url``, continuing ``target.part`` if there is one.
 
     A broken connection is tried again, and again from where it broke, until ``attempts`` in a row
-    bring nothing new. What came stays in the ``.part`` file for the next call.
+    bring nothing new. What came stays in the ``.part`` file for the next call. ``progress`` is told
+    the bytes that are here and those of the whole file.
     """
     if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
         raise FetchError(f"{url} is not a web address; give one that starts with https://.")
@@ -92,7 +90,7 @@ def _validator_file(part: Path) -> Path:
     return part.with_name(part.name + ".etag")
 
 
-def _continue(url: str, part: Path, *, progress: BytesProgress | None, timeout_s: float) -> None:
+def _continue(url: str, part: Path, *, progress: Progress | None, timeout_s: float) -> None:
     """Fetch what is missing of ``part``, or raise _InterruptedError with what came kept."""
     start = _size(part)
     request = urllib.request.Request(url, headers={"User-Agent": "softlight"})  # noqa: S310  http(s) checked
@@ -120,9 +118,7 @@ def _continue(url: str, part: Path, *, progress: BytesProgress | None, timeout_s
         raise _InterruptedError(str(error) or type(error).__name__) from None
 
 
-def _receive(
-    response: http.client.HTTPResponse, part: Path, *, progress: BytesProgress | None
-) -> None:
+def _receive(response: http.client.HTTPResponse, part: Path, *, progress: Progress | None) -> None:
     """Append the answer to ``part`` where it continues it, else begin ``part`` anew."""
     resumed = response.status == http.client.PARTIAL_CONTENT
     start = _size(part) if resumed else 0
@@ -139,7 +135,7 @@ def _receive(
             stream.write(block)
             done += len(block)
             if progress is not None:
-                progress(part.stem, done, total)
+                progress(done, max(done, total))
     if total and done != total:
         raise _InterruptedError(f"{done} of {total} bytes came")
 

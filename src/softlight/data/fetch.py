@@ -12,7 +12,8 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from softlight.data.download import BytesProgress, FetchError, download, sha256
+from softlight.data.download import FetchError, download, sha256
+from softlight.data.samples import Progress
 from softlight.data.unpack import unpack
 
 ADDRESSES = Path(__file__).with_name("addresses.toml")
@@ -83,13 +84,14 @@ def fetch(
     destination: Path | str,
     *,
     addresses: Path | None = None,
-    progress: BytesProgress | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """The folder of the public data set ``name`` below ``destination``, complete.
 
     Downloads continue where an earlier attempt stopped; each file is checked against its SHA-256
     where one is known, and the folder appears under its name only when all is there. A set that was
-    fetched before is returned at once.
+    fetched before is returned at once. ``progress`` is told (bytes done, bytes in all) of the file
+    that is downloaded or unpacked.
     """
     sets = known_sets(addresses)
     if name not in sets:
@@ -119,7 +121,7 @@ def fetch(
 
 
 def _bring(
-    item: PublicFile, work: Path, stage: Path, *, progress: BytesProgress | None
+    item: PublicFile, work: Path, stage: Path, *, progress: Progress | None
 ) -> dict[str, str | int]:
     """Download one file, check it and put it or what it holds into the stage."""
     path = download(item.url, work / item.name, progress=progress)

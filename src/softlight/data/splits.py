@@ -1,4 +1,4 @@
-"""Which samples train and which are held out, so that look-alikes are never on both sides."""
+"""Which samples train and which are held out, so that twins are never on both sides."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from softlight.data.download import BytesProgress, FetchError, need_space
+from softlight.data.download import FetchError, need_space
+from softlight.data.samples import Progress
 
 MAX_MEMBERS = 200_000
 MAX_RATIO = 200  # of the whole archive; single label images may well shrink more
@@ -15,7 +16,7 @@ SMALL_BYTES = 1024**3  # below this any ratio is harmless
 _BLOCK = 1 << 20
 
 
-def unpack(archive: Path, folder: Path, *, progress: BytesProgress | None = None) -> None:
+def unpack(archive: Path, folder: Path, *, progress: Progress | None = None) -> None:
     """Everything in ``archive`` written below ``folder``, or nothing if any member is unsafe.
 
     Refused are paths that leave the folder, links and other special files, encrypted members, the
@@ -31,7 +32,7 @@ def unpack(archive: Path, folder: Path, *, progress: BytesProgress | None = None
             for member in members:
                 done += _write(opened, member, folder, archive=archive)
                 if progress is not None:
-                    progress(f"unpack {archive.name}", done, total)
+                    progress(done, total)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise FetchError(
             f"{archive.name} is not a readable zip archive ({error}). Delete it and fetch again."
