@@ -179,7 +179,7 @@ def _basis(size: int, sigma_px: float) -> Matrix:
     basis = np.asarray(spline(np.arange(size)), np.float64)
     if sigma_px:
         basis = ndimage.gaussian_filter1d(basis, sigma_px, axis=0, mode="nearest")
-    basis.flags.writeable = False  # it is shared by all calls
+    basis.setflags(write=False)  # it is shared by all calls
     return basis
 
 
