@@ -152,7 +152,7 @@ def new_cell(
         spike_lengths=rng.uniform(*form.spike_length, spikes),
         spike_widths=rng.uniform(*form.spike_width, spikes),
         bend=float(rng.normal(0, 1) * form.bend),
-        volume=float(np.exp(rng.normal(0, 0.3))),
+        volume=float(np.exp(rng.normal(0, 0.22))),
         brightness=float(np.exp(rng.normal(0, 0.45))),
         graininess=float(np.exp(rng.normal(0, 0.4))),
         texture=rng.uniform(0, 256, 4),

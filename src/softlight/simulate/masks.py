@@ -78,7 +78,7 @@ def _draw_body(
     distance = np.hypot(u, v)
     edge = _at_angle(radius, np.arctan2(v, u))
     edge = edge + form.ruffle * spread * cell.radius * _crop(ruffles, u, v, cell.texture)
-    depth = distance - edge - cell.roundness * cell.radius  # round cells lie on top
+    depth = distance - edge - 3 * cell.roundness * cell.radius  # round cells lie on top
     inside = (distance < edge) & (depth < planes[(0, *box)])
     index[box][inside] = value
     level = distance / np.maximum(edge, 1e-6)

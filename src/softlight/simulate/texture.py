@@ -113,7 +113,7 @@ def _thickness(pixels: _Pixels, values: _CellValues, form: Form, granularity: fl
     """Optical thickness in radians: body, granules and organelles."""
     roundness, edge = values.roundness[pixels.own], pixels.edge
     flat = form.height * edge + form.dome * (1 - pixels.level) * edge
-    ball = (form.height + form.dome) * _ball(pixels) * (1 + 1.6 * roundness)
+    ball = (form.height + form.dome) * _ball(pixels) * (1 + 1.5 * roundness)
     share = np.maximum(form.ball, roundness)  # how much of a ball the cell is
     body = values.thickness[pixels.own] * (flat * (1 - share) + ball * share)
     # Granules crowd around the nucleus and thin out in the lamella; the nucleus has few.
