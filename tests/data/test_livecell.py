@@ -1,6 +1,7 @@
 """LIVECell folders: names, polygons and run lengths, problems, and the published layout."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -95,9 +96,10 @@ def test_polygons_and_both_run_lengths(tmp_path: Path) -> None:
     annotated = first.read()
     assert annotated.pixel_size_um == 1.24
     assert annotated.valid is None
-    polygon = coco_mask.decode(
-        coco_mask.merge(coco_mask.frPyObjects(segmentations()[0], HEIGHT, WIDTH))
-    )
+    runs = coco_mask.merge(coco_mask.frPyObjects(segmentations()[0], HEIGHT, WIDTH))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of pycocotools, about NumPy's copy
+        polygon = coco_mask.decode(runs)
     np.testing.assert_array_equal(annotated.labels == 1, polygon)
     np.testing.assert_array_equal(annotated.labels == 2, cell_mask())
     np.testing.assert_array_equal(annotated.labels == 3, cell_mask()[::-1])
