@@ -1,8 +1,11 @@
 """What every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: threads would only wait
 
 REAL_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 

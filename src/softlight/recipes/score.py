@@ -15,7 +15,8 @@ import pandas as pd
 from softlight.data.loader import to_classes
 from softlight.data.samples import Annotated, DataError, Sample
 from softlight.evaluate.pixel import score_pixels
-from softlight.inference.predict import Segmenter
+from softlight.evaluate.table import per_image_table
+from softlight.inference.predict import Segmenter, class_map
 from softlight.io.labels import read_labels
 
 Progress = Callable[[int, int], None]
@@ -33,7 +34,11 @@ class Scored:
 
 
 def score_network(
-    segmenter: Segmenter, samples: Sequence[Sample], *, progress: Progress | None = None
+    segmenter: Segmenter,
+    samples: Sequence[Sample],
+    *,
+    boundary_tolerance_px: float = 2.0,
+    progress: Progress | None = None,
 ) -> list[Scored]:
     """Every sample segmented and scored on its own grid."""
     scored = []
@@ -42,8 +47,11 @@ def score_network(
         probability = segmenter.probability(
             annotated.image, pixel_size_um=annotated.pixel_size_um
         )
-        classes = segmenter.classes(probability)
-        item = _score(sample, annotated, classes, segmenter.spec.classes)
+        spec = segmenter.spec
+        predicted = class_map(probability, threshold=spec.threshold).astype(np.int32)
+        item = _score(
+            sample, annotated, predicted, spec.classes, tolerance_px=boundary_tolerance_px
+        )
         item.scores["loss"] = cross_entropy(probability, item.truth, annotated.valid)
         scored.append(item)
         if progress is not None:
@@ -52,7 +60,11 @@ def score_network(
 
 
 def score_predictions(
-    folder: Path, samples: Sequence[Sample], classes: Sequence[str] = ("background", "cell")
+    folder: Path,
+    samples: Sequence[Sample],
+    *,
+    classes: Sequence[str] = ("background", "cell"),
+    boundary_tolerance_px: float = 2.0,
 ) -> list[Scored]:
     """Label images in a folder, named like the samples, scored against them."""
     files = {path.stem: path for path in sorted(folder.glob("*.tif*"))}
@@ -68,6 +80,7 @@ def score_predictions(
             sample.read(),
             to_classes(read_labels(files[sample.name]), len(classes), name=sample.name),
             classes,
+            tolerance_px=boundary_tolerance_px,
         )
         for sample in samples
     ]
@@ -75,16 +88,13 @@ def score_predictions(
 
 def to_table(scored: Sequence[Scored]) -> pd.DataFrame:
     """One row an image: its name, group and tags, then its scores."""
-    rows: list[dict[str, Any]] = [
-        {
-            "image": item.sample.name,
-            "group": item.sample.group,
-            **({"cell_type": item.sample.tags["cell_type"]} if "cell_type" in item.sample.tags else {}),
-            **item.scores,
-        }
-        for item in scored
-    ]
-    return pd.DataFrame(rows)
+    rows: list[dict[str, Any]] = []
+    for item in scored:
+        tags = item.sample.tags
+        kind = {"cell_type": tags["cell_type"]} if "cell_type" in tags else {}
+        row = {"image": item.sample.name, "group": item.sample.group, **kind, **item.scores}
+        rows.append(row)
+    return per_image_table(rows)
 
 
 def cross_entropy(
@@ -108,6 +118,8 @@ def _score(
     annotated: Annotated,
     predicted: npt.NDArray[np.int32],
     classes: Sequence[str],
+    *,
+    tolerance_px: float,
 ) -> Scored:
     truth = to_classes(annotated.labels, len(classes), name=sample.name)
     if predicted.shape != truth.shape:
@@ -115,5 +127,11 @@ def _score(
             f"The prediction for {sample.name} is {predicted.shape[0]} x {predicted.shape[1]}, its "
             f"truth {truth.shape[0]} x {truth.shape[1]}; they must be of one size."
         )
-    scores = score_pixels(predicted, truth, valid=annotated.valid, classes=tuple(classes))
+    scores = score_pixels(
+        predicted,
+        truth,
+        valid=annotated.valid,
+        classes=tuple(classes),
+        boundary_tolerance_px=tolerance_px,
+    )
     return Scored(sample, annotated, truth, predicted, scores)

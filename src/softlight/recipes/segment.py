@@ -60,6 +60,19 @@ class SegmentedFile:
     sha256: str = ""
     picture: tuple[npt.NDArray[Any], npt.NDArray[np.int32]] | None = None  # image and labels
 
+    def line(self) -> str:
+        """What was found, for the terminal."""
+        if self.error:
+            return f"{self.source.name}: failed"
+        cells = [row["cells"] for row in self.rows]
+        cover = [row["confluence"] for row in self.rows]
+        if len(cells) == 1:
+            return f"{self.source.name}: {cells[0]} cells, confluence {cover[0]:.1%}"
+        return (
+            f"{self.source.name}: {len(cells)} frames, {cells[0]} to {cells[-1]} cells, "
+            f"confluence {cover[0]:.1%} to {cover[-1]:.1%}"
+        )
+
 
 def segment(
     inputs: Sequence[Path],
@@ -195,6 +208,24 @@ def _doubts(result: SegmentedFile, options: Options, segmenter: Segmenter) -> li
     return []
 
 
+def summary(results: Sequence[SegmentedFile]) -> list[dict[str, Any]]:
+    """What was found in each file, as plain values."""
+    return [
+        {
+            "source": str(result.source),
+            "sha256": result.sha256,
+            "frames": result.frames,
+            "axes": result.axes,
+            "cells": [row["cells"] for row in result.rows],
+            "confluence": [row["confluence"] for row in result.rows],
+            "labels": None if result.labels_path is None else str(result.labels_path),
+            "warnings": result.warnings,
+            "error": result.error,
+        }
+        for result in results
+    ]
+
+
 def _write_summary(
     results: Sequence[SegmentedFile],
     segmenter: Segmenter,
@@ -211,18 +242,7 @@ def _write_summary(
         "reading": asdict(reading),
         "options": asdict(options),
         "device": str(segmenter.device),
-        "files": [
-            {
-                "source": str(result.source),
-                "sha256": result.sha256,
-                "frames": result.frames,
-                "axes": result.axes,
-                "labels": None if result.labels_path is None else result.labels_path.name,
-                "warnings": result.warnings,
-                "error": result.error,
-            }
-            for result in results
-        ],
+        "files": summary(results),
     }
     with replacing(out / "run.json") as temporary:
         temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")

@@ -19,6 +19,7 @@ from softlight.data.samples import Sample
 from softlight.data.splits import Split
 from softlight.io.files import replacing
 from softlight.losses import automatic_class_weights, build_loss
+from softlight.models.card import CardText, model_card
 from softlight.models.registry import build_model
 from softlight.models.saved import save_model
 from softlight.recipes.provenance import stamp
@@ -88,8 +89,7 @@ def train(
     judges = _spread(held_out, MOST_VALIDATED) if held_out else _spread(training, MOST_REVISITED)
     result = trainer.fit(batches, judges, resume=resume)
     spec = _spec(recipe, training, len(held_out), provenance or {})
-    card = write_card(spec, result, held_out=len(held_out))
-    spec = save_model(out, result.network, spec, card=card)
+    spec = save_model(out, result.network, spec, card=_card(spec, result))
     return Trained(out, spec, result, split)
 
 
@@ -147,4 +147,24 @@ def _spec(
             "validation_images": str(held_out),
             **provenance,
         },
+    )
+
+
+def _card(spec: ModelSpec, result: FitResult) -> str:
+    """The card with what the run knows; figures only of images that were held out."""
+    known = spec.provenance
+    held_out = int(known["validation_images"])
+    text = CardText(
+        data=f"{known['training_images']} images of {known.get('data', 'an unnamed set')}.",
+        licence=f"Of the training images: {known.get('licence_of_data', 'not stated')}.",
+    )
+    best = result.history[result.best_epoch - 1]
+    measures = {name: best[f"val_{name}"] for name in ("dice", "iou", "pixel_accuracy")}
+    return model_card(
+        spec,
+        text,
+        figures=measures if held_out else None,
+        split=f"{held_out} images held out of training, which chose the epoch"
+        if held_out
+        else "no image was held out",
     )

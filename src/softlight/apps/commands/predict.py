@@ -1,0 +1,154 @@
+"""Verbs that use a model: demo, segment, evaluate, models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[str, typer.Option("--model", help="Name of a shipped model, or a folder.")]
+Device = Annotated[
+    str, typer.Option("--device", help="cpu, cuda or mps; auto takes the fastest there is.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.command()(demo)
+    app.command()(segment)
+    app.command()(evaluate)
+    app.command()(models)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for labels and report.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """Segment the embedded sample movie with the shipped model and write a report."""
+    from softlight.apps.progress import counting
+    from softlight.recipes.demo import run_demo
+
+    with counting("Segmenting the sample movie") as progress:
+        found = run_demo(out, progress=progress)
+    for line in found.lines:
+        typer.echo(line)
+    typer.echo(f"Report: {found.report}")
+
+
+def segment(
+    inputs: Annotated[list[Path], typer.Argument(help="Images, movies or folders of them.")],
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", help="Folder for labels, table and report.")],
+    axes: Annotated[
+        str | None, typer.Option(help="Axes of the files, as TCYX, where the guess is wrong.")
+    ] = None,
+    channel: Annotated[int | None, typer.Option(help="Channel to take, from 0.")] = None,
+    pixel_size_um: Annotated[float | None, typer.Option(help="Side of a pixel in µm.")] = None,
+    interval_min: Annotated[float | None, typer.Option(help="Time between frames in min.")] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Foreground probability of a cell; else the model's."),
+    ] = None,
+    min_area_px: Annotated[
+        int | None, typer.Option(min=0, help="Smaller pieces are dropped; else the model's.")
+    ] = None,
+    touching: Annotated[
+        bool, typer.Option("--split/--no-split", help="Cut cells that touch, or leave pieces.")
+    ] = True,
+    flips: Annotated[
+        bool, typer.Option("--flips", help="Average over mirror images: better, four times slower.")
+    ] = False,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Find the cells in images and movies; one bad file does not stop the rest."""
+    from softlight.apps.progress import counting, say
+    from softlight.inference.predict import Segmenter
+    from softlight.recipes.report_run import report_run
+    from softlight.recipes.segment import Options, Reading, summary
+    from softlight.recipes.segment import segment as run
+
+    segmenter = Segmenter.from_saved(model, device=device)
+    say(f"Model {segmenter.spec.name} on {segmenter.device}")
+    with counting("Segmenting") as progress:
+        results = run(
+            inputs,
+            segmenter,
+            out,
+            reading=Reading(axes, channel, pixel_size_um, interval_min),
+            options=Options(threshold, min_area_px, touching, flips),
+            progress=lambda _, done, total: progress(done, total),
+        )
+    report = report_run(results, segmenter, out)
+    if as_json:
+        typer.echo(json.dumps(summary(results), indent=2))
+    else:
+        for result in results:
+            typer.echo(result.line())
+        typer.echo(f"Report: {report}")
+    for result in results:
+        for warning in result.warnings:
+            typer.secho(f"Warning: {warning}", fg="yellow", err=True)
+    failed = [result for result in results if result.error]
+    for result in failed:
+        typer.secho(f"Failed: {result.source}: {result.error}", fg="red", err=True)
+    if failed:
+        typer.secho(f"{len(failed)} of {len(results)} files failed.", fg="red", err=True)
+        raise typer.Exit(1)
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option("--data", help="Folder of annotated images.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for metrics and report.")],
+    model: Annotated[
+        str | None, typer.Option("--model", help="Name of a shipped model, or a folder.")
+    ] = None,
+    predicted: Annotated[
+        Path | None, typer.Option("--predicted", help="Label images to score in place of a model.")
+    ] = None,
+    annotation: Annotated[
+        str, typer.Option("--annotation", help="Challenge folders: auto, gold or silver.")
+    ] = "auto",
+    boundary_tolerance_px: Annotated[
+        float, typer.Option(min=0, help="How far a boundary may be off.")
+    ] = 2.0,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the means as JSON.")] = False,
+) -> None:
+    """Score a model, or finished label images, against annotated images."""
+    from softlight.apps.progress import counting, say
+    from softlight.evaluate.table import format_summary, markdown_table
+    from softlight.recipes.evaluate import evaluate as run
+
+    with counting("Scoring") as progress:
+        result = run(
+            data,
+            out,
+            model=model,
+            predicted=predicted,
+            annotation=annotation,
+            boundary_tolerance_px=boundary_tolerance_px,
+            device=device,
+            progress=progress,
+            note=say,
+        )
+    if as_json:
+        every = result.summary[result.summary["group"] == "all"]
+        typer.echo(json.dumps(every.set_index("measure")["mean"].dropna().to_dict(), indent=2))
+    else:
+        typer.echo(markdown_table(format_summary(result.summary)))
+        typer.echo(f"Report: {result.report}")
+
+
+def models() -> None:
+    """List the shipped models."""
+    from softlight.models.saved import find_model, list_shipped, read_spec
+
+    for name in list_shipped():
+        spec = read_spec(find_model(name))
+        licence = spec.provenance.get("licence", "see card")
+        size = "unknown" if spec.cell_diameter_px is None else f"{spec.cell_diameter_px:g} px"
+        typer.echo(f"{name:20} cells about {size} wide; licence: {licence}")

@@ -1,0 +1,67 @@
+"""Evaluate a model, or finished label images, on an annotated folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from softlight.config import ConfigError
+from softlight.data.sets import open_dataset
+from softlight.evaluate.table import summarize, write_metrics
+from softlight.inference.predict import Segmenter
+from softlight.recipes.provenance import stamp
+from softlight.recipes.report_scores import report_scores
+from softlight.recipes.score import score_network, score_predictions, to_table
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of every image, their summary, and the page that shows them."""
+
+    images: pd.DataFrame
+    summary: pd.DataFrame
+    report: Path
+
+
+def evaluate(
+    data: Path,
+    out: Path,
+    *,
+    model: str | Path | None = None,
+    predicted: Path | None = None,
+    annotation: str = "auto",
+    boundary_tolerance_px: float = 2.0,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Evaluation:
+    """Score each image of a folder: ``metrics.json``, ``metrics.csv`` and a report in ``out``."""
+    if (model is None) == (predicted is None):
+        raise ConfigError("Give a model to run, or a folder of predictions to score: one of them.")
+    dataset = open_dataset(data, annotation=annotation)
+    for line in dataset.notes:
+        note(line)
+    if model is not None:
+        segmenter = Segmenter.from_saved(model, device=device)
+        scored = score_network(
+            segmenter,
+            dataset.samples,
+            boundary_tolerance_px=boundary_tolerance_px,
+            progress=progress,
+        )
+        of = f"model {segmenter.spec.name}"
+    else:
+        assert predicted is not None
+        scored = score_predictions(
+            predicted, dataset.samples, boundary_tolerance_px=boundary_tolerance_px
+        )
+        of = f"predictions in {predicted.name}"
+    images = to_table(scored)
+    by = "cell_type" if "cell_type" in images else None
+    about = {**stamp(), "data": dataset.name, "of": of}
+    write_metrics(out, images, by=by, about=about)
+    report = report_scores(out / "report.html", scored, title=f"{of} on {dataset.name}", about=about)
+    return Evaluation(images, summarize(images, by=by), report)

@@ -1,0 +1,83 @@
+"""Train on a folder: open it, split it, choose settings where none are named, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from softlight.config import Recipe, with_settings
+from softlight.data.sets import open_dataset
+from softlight.data.splits import split_fraction, split_list
+from softlight.recipes.advise import advise
+from softlight.recipes.library import load_recipe
+from softlight.recipes.pictures import TrainingPictures
+from softlight.recipes.report_training import report_training
+from softlight.recipes.train import RUN_FOLDER, Trained, train
+from softlight.training.callbacks import Callback
+
+
+def train_folder(
+    recipe: str | Path | Recipe | None,
+    data: Path,
+    out: Path,
+    *,
+    settings: dict[str, Any] | None = None,
+    validation: Sequence[str] | None = None,
+    annotation: str = "auto",
+    licence: str = "",
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    decoding: Callable[[int, int], None] | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Trained:
+    """Train a model on the annotated images of a folder, with pictures and a report.
+
+    Args:
+        recipe: a name, a TOML file or a Recipe; None chooses settings from the data and says why.
+        data: a LIVECell folder, a Challenge folder, or ``images/`` beside ``labels/``.
+        out: the model's folder.
+        settings: dotted settings that replace the recipe's, as ``{"train.minutes": 10}``.
+        validation: names of images or groups to validate on, in place of a fraction.
+        annotation: of a Challenge folder: auto, gold or silver.
+        licence: of the training images, for the model's card.
+        resume: go on from the last checkpoint in ``out``.
+        callbacks: who watches, beside the pictures.
+        decoding: told (done, total) while the images are read.
+        note: told what was found and decided.
+    """
+    dataset = open_dataset(data, annotation=annotation)
+    for line in dataset.notes:
+        note(line)
+    kept = out / RUN_FOLDER / "recipe.toml"
+    if recipe is None and resume and kept.is_file():
+        recipe = kept
+    if recipe is None:
+        advice = advise(dataset)
+        for line in advice.reasons:
+            note(line)
+        chosen = advice.recipe
+    else:
+        chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    chosen = with_settings(chosen, settings or {})
+    if validation is None:
+        split = split_fraction(
+            dataset.samples,
+            chosen.data.validation_fraction,
+            by=chosen.data.split_by,
+            seed=chosen.train.seed,
+        )
+    else:
+        split = split_list(dataset.samples, validation)
+    note(split.note)
+    trained = train(
+        chosen,
+        split,
+        out,
+        resume=resume,
+        callbacks=[TrainingPictures(out / RUN_FOLDER, chosen, split), *callbacks],
+        provenance={"data": dataset.name, "licence_of_data": licence or "not stated"},
+        decoding=decoding,
+    )
+    report_training(trained, chosen, dataset)
+    return trained
