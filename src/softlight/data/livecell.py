@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from softlight.data.livecell_names import parse_livecell_name
+from softlight.data.names import group_and_tags
 from softlight.data.pixels import other_size, read_still, still_shape
 from softlight.data.samples import (
     Annotated,
@@ -26,7 +26,7 @@ from softlight.io.folder import frame_files
 ANNOTATIONS = "annotations.json"
 IMAGES = "images"
 PIXEL_SIZE_UM = 1.24  # of the Incucyte's 10x objective, with which LIVECell was taken
-_DRAWN_IMAGES = 8  # to see by how much outlines overlap: drawing thousands would take an hour
+_DRAWN_IMAGES = 100  # to see by how much outlines overlap, without drawing thousands
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,13 @@ def open_livecell(path: Path, *, progress: Progress | None = None) -> DataSet:
         except ValueError as error:
             problems.append(str(error))
     raise_all(path, problems)
+    set_name = path.resolve().name
+    ordered = sorted(entries, key=lambda item: item.name)
     return DataSet(
-        name=path.resolve().name,
+        name=set_name,
         kind="livecell",
         source=path,
-        samples=tuple(_sample(entry) for entry in sorted(entries, key=lambda item: item.name)),
+        samples=tuple(_sample(entry, set_name=set_name) for entry in ordered),
         notes=tuple(notes),
     )
 
@@ -193,14 +195,13 @@ def _read(entry: _Entry, *, pixel_size_um: float | None) -> Annotated:
     return Annotated(image, labels, pixel_size_um=pixel_size_um or told)
 
 
-def _sample(entry: _Entry) -> Sample:
-    parsed = parse_livecell_name(entry.image.file_name)
-    tags = {} if parsed is None else parsed.tags
+def _sample(entry: _Entry, *, set_name: str) -> Sample:
+    group, tags = group_and_tags(entry.name, set_name=set_name)
     if entry.split:
         tags = tags | {"split": entry.split}
     return Sample(
         name=entry.name,
-        group=entry.name if parsed is None else parsed.group,
-        reader=partial(_read, entry, pixel_size_um=None if parsed is None else PIXEL_SIZE_UM),
+        group=group,
+        reader=partial(_read, entry, pixel_size_um=PIXEL_SIZE_UM if "well" in tags else None),
         tags=tags,
     )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from softlight.data.livecell_names import parse_livecell_name
+from softlight.data.names import group_and_tags
 from softlight.data.pixels import Checked, check_pairs, read_pair
 from softlight.data.samples import DataError, DataSet, Progress, Sample, listed, raise_all
 from softlight.io.folder import FRAME_SUFFIXES, frame_files
 
 IMAGES = "images"
 LABELS = ("labels", "masks")  # in order of preference
-
-_FRAME = re.compile(r"(?P<movie>.*?)[_\-. ]*(?:\b|_)(?:t|frame|time)[_-]?(?P<frame>\d+)$", re.I)
 
 
 @dataclass(frozen=True)
@@ -90,12 +87,6 @@ def _too_empty(checked: Checked, total: int) -> list[str]:
 
 
 def _sample(pair: _Pair, set_name: str) -> Sample:
-    parsed = parse_livecell_name(pair.name)
-    if parsed is not None:
-        group, tags = parsed.group, parsed.tags
-    elif (match := _FRAME.match(pair.name)) is not None:
-        group, tags = match["movie"] or set_name, {"frame": str(int(match["frame"]))}
-    else:
-        group, tags = pair.name, {}
+    group, tags = group_and_tags(pair.name, set_name=set_name)
     reader = partial(read_pair, pair.image, pair.labels)
     return Sample(name=pair.name, group=group, reader=reader, tags=tags)

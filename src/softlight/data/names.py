@@ -1,4 +1,4 @@
-"""What the file names of LIVECell say: cell type, well, site, time and crop."""
+"""What file names say: cell type, well, site and time of LIVECell; movie and frame of others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ _NAME = re.compile(
     r"(?P<cell_type>[A-Za-z0-9]+)_Phase_(?P<well>[A-H](?:1[0-2]|[1-9]))_(?P<site>\d+)"
     r"_(?P<days>\d{2})d(?P<hours>\d{2})h(?P<minutes>\d{2})m(?:_(?P<crop>\d+))?"
 )
+
+_FRAME = re.compile(r"(?P<movie>.*?)[_\-. ]*(?:\b|_)(?:t|frame|time)[_-]?(?P<frame>\d+)", re.I)
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,18 @@ def parse_livecell_name(name: str) -> LivecellName | None:
         time_h=hours,
         crop=None if match["crop"] is None else int(match["crop"]),
     )
+
+
+def group_and_tags(stem: str, *, set_name: str) -> tuple[str, dict[str, str]]:
+    """(the well or movie that the image belongs to, what else its name tells).
+
+    ``A172_Phase_C7_1_00d20h00m_4`` is of a well, ``dish2_t017`` and ``dish2_frame17`` of a movie,
+    a bare ``t017`` of the movie that the data set is; every other image is a group of its own.
+    """
+    parsed = parse_livecell_name(stem)
+    if parsed is not None:
+        return parsed.group, parsed.tags
+    match = _FRAME.fullmatch(stem)
+    if match is not None:
+        return match["movie"] or set_name, {"frame": str(int(match["frame"]))}
+    return stem, {}
