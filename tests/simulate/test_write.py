@@ -101,6 +101,7 @@ def test_the_challenge_folder_is_valid(folder: Path, movie: SimulatedMovie) -> N
             assert lines[track.parent].last_frame == track.first_frame - 1
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 def test_coco_masks_equal_the_label_images(folder: Path, movie: SimulatedMovie) -> None:
     coco = COCO(str(folder / "annotations.json"))
     names = {image["file_name"]: image["id"] for image in coco.dataset["images"]}
