@@ -251,8 +251,8 @@ def test_an_unreadable_description_is_refused(folder, content):
 
 def test_an_unknown_network_is_named(folder):
     text = (folder / "model.toml").read_text()
-    (folder / "model.toml").write_text(text.replace('name = "unet"', 'name = "wnet"'))
-    with pytest.raises(SavedModelError, match="no network 'wnet'"):
+    (folder / "model.toml").write_text(text.replace('name = "unet"', 'name = "vnet"'))
+    with pytest.raises(SavedModelError, match="no network 'vnet'"):
         load_model(folder)
 
 
@@ -270,6 +270,13 @@ def test_a_giant_network_takes_no_memory(folder):
     giant = text.replace("width = 3", "width = 512").replace("depth = 1", "depth = 7")
     (folder / "model.toml").write_text(giant)  # 77 thousand million parameters
     with pytest.raises(SavedModelError, match="do not fit"):
+        load_model(folder)
+
+
+def test_a_file_that_is_far_too_large_is_not_read(folder):
+    with (folder / "weights.safetensors").open("r+b") as file:
+        file.truncate(2**40)  # a sparse file: a terabyte that takes no room
+    with pytest.raises(SavedModelError, match=r"1099511627776 bytes; .* takes at most"):
         load_model(folder)
 
 

@@ -70,7 +70,7 @@ def load_model(
     """
     folder = find_model(name_or_folder, folders=folders)
     spec = read_spec(folder)
-    weights = _existing(folder, WEIGHTS).read_bytes()
+    weights = _read_weights(_existing(folder, WEIGHTS), spec.model)
     if hashlib.sha256(weights).hexdigest() != spec.weights_sha256:
         raise SavedModelError(
             f"{folder}: the weights are not those that model.toml describes (their SHA-256 "
@@ -81,8 +81,7 @@ def load_model(
     except (SafetensorError, ValueError, KeyError) as error:
         raise SavedModelError(f"{folder}: {WEIGHTS} is not readable: {error}.") from None
     check_weights(state, spec.model, where=str(folder))
-    with torch.device("meta"):  # no memory is taken, no random number drawn
-        model = build_model(spec.model)
+    model = _empty_network(spec.model, where=str(folder))
     floats = {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
     model.load_state_dict(floats, assign=True)
     return model.eval(), spec
@@ -145,11 +144,7 @@ def read_card(folder: Path) -> str:
 
 def check_weights(state: dict[str, Tensor], config: ModelConfig, *, where: str) -> None:
     """Raise unless these are finite weights of the network in the settings."""
-    try:
-        with torch.device("meta"):  # a description that claims a giant takes no memory
-            expected = _shapes(build_model(config).state_dict())
-    except ValueError as error:
-        raise SavedModelError(f"{where}: {error}") from None
+    expected = _shapes(_empty_network(config, where=where).state_dict())
     found = _shapes(state)
     differing = sorted(
         name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
@@ -164,6 +159,27 @@ def check_weights(state: dict[str, Tensor], config: ModelConfig, *, where: str) 
     for name, tensor in state.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise SavedModelError(f"{where}: {name} holds NaN or infinity; train the model again.")
+
+
+def _empty_network(config: ModelConfig, *, where: str) -> nn.Module:
+    """The network without its numbers: no memory is taken, even by a giant, nor a random draw."""
+    try:
+        with torch.device("meta"):
+            return build_model(config)
+    except ValueError as error:
+        raise SavedModelError(f"{where}: {error}") from None
+
+
+def _read_weights(file: Path, config: ModelConfig) -> bytes:
+    state = _empty_network(config, where=str(file)).state_dict()
+    largest = sum(8 * tensor.numel() + 1000 for tensor in state.values()) + 1_000_000
+    size = file.stat().st_size
+    if size > largest:
+        raise SavedModelError(
+            f"{file} has {size} bytes; the network in {SPEC} takes at most {largest}. "
+            "Copy the model again."
+        )
+    return file.read_bytes()
 
 
 def _shapes(state: dict[str, Tensor]) -> dict[str, str]:
