@@ -1,1 +1,49 @@
+"""Softlight measures live cells from gentle imaging.
+
+The names below are all that most programs need; each is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0.dev0"
+
+_HOMES = {
+    "Movie": "softlight.io.images",
+    "Recipe": "softlight.config",
+    "Scene": "softlight.simulate.scene",
+    "Segmenter": "softlight.inference.predict",
+    "cross_validate": "softlight.recipes.crossval",
+    "evaluate": "softlight.recipes.evaluate",
+    "expand": "softlight.data.expand",
+    "fetch": "softlight.data.fetch",
+    "list_models": "softlight.models.saved",
+    "list_recipes": "softlight.recipes.library",
+    "load_recipe": "softlight.recipes.library",
+    "open_dataset": "softlight.data.sets",
+    "open_movie": "softlight.io.images",
+    "read_labels": "softlight.io.labels",
+    "reproduce": "softlight.recipes.reproduce",
+    "segment": "softlight.recipes.segment",
+    "simulate": "softlight.simulate.movie",
+    "train": "softlight.recipes.train_folder",
+    "write_labels": "softlight.io.labels",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"softlight has no {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), _NAMES_AT_HOME.get(name, name))
+
+
+_NAMES_AT_HOME = {"list_models": "list_shipped", "train": "train_folder"}
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -25,7 +25,7 @@ class _Frozen(BaseModel):
 
 
 class PreprocessConfig(_Frozen):
-    """How raw intensities become the network's input: the same object in training and prediction."""
+    """How raw intensities become the network's input, in training and in prediction alike."""
 
     method: Literal["percentile", "zscore", "range"] = "percentile"
     low_percentile: Annotated[float, Field(ge=0, lt=100)] = 1.0

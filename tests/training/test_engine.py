@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.cases import decoded_discs
 
 from softlight.config import (
     AugmentConfig,
@@ -27,7 +28,6 @@ from softlight.training.callbacks import Callback
 from softlight.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from softlight.training.engine import FitResult, Trainer, TrainingStoppedError
 from softlight.training.tasks import SegmentationTask
-from tests.cases import decoded_discs
 
 AUGMENT = AugmentConfig(flips=True, noise=0.02)
 BCE = LossConfig(terms=(LossTerm(name="bce"),))
@@ -162,7 +162,7 @@ def test_nan_stops_with_advice(tmp_path: Path) -> None:
 
 
 def test_unknown_monitor_lists_the_right_ones(tmp_path: Path) -> None:
-    with pytest.raises(TrainingStoppedError, match="no validation measure 'beauty'.*dice"):
+    with pytest.raises(TrainingStoppedError, match=r"no validation measure 'beauty'.*dice"):
         trainer(tmp_path, monitor="beauty").fit(batches(), decoded_discs(1))
 
 

@@ -1,0 +1,1 @@
+"""Annotated images on their way to the network."""

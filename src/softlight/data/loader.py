@@ -53,7 +53,7 @@ class Batch(NamedTuple):
 def to_classes(
     labels: npt.NDArray[np.int32], class_count: int, *, name: str
 ) -> npt.NDArray[np.int32]:
-    """Class index of each pixel: with two classes every label is a cell, else values are classes."""
+    """Class index of each pixel: of two classes any label is a cell, of more its value counts."""
     if class_count == 2:
         return (labels > 0).astype(np.int32)
     highest = int(labels.max(initial=0))

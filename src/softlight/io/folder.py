@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softlight.io.errors import ImageError
+from softlight.io.errors import ImageError, reading
 from softlight.io.planes import Layout, Planes
+from softlight.io.sniff import is_zarr, open_planes
 
 FRAME_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".stk", ".lsm", ".btf", ".tf8")
 _MOST_NAMED = 5
@@ -73,7 +74,7 @@ def _missing_note(numbers: Sequence[int]) -> tuple[str, ...]:
 class FolderPlanes:
     """The planes of a folder: one file, one frame."""
 
-    def __init__(self, folder: Path, open_file: Callable[[Path], Planes]) -> None:
+    def __init__(self, folder: Path) -> None:
         files = frame_files(folder)
         if not files:
             raise ImageError(
@@ -85,7 +86,7 @@ class FolderPlanes:
                 f"{folder.name} is not one movie: its frame numbers lie too far apart."
             )
         order = np.argsort(numbers, kind="stable")
-        self._files = [open_file(files[at]) for at in order]
+        self._files = [open_planes(files[at]) for at in order]
         first = self._files[0].layout
         for at, planes in zip(order, self._files, strict=True):
             _check_same(planes.layout, first, name=files[at].name, folder=folder.name)
@@ -123,3 +124,9 @@ def _check_same(layout: Layout, first: Layout, *, name: str, folder: str) -> Non
             f"{folder}: {name} has pixels of type {layout.dtype} and the first frame "
             f"{first.dtype}; frames of one movie must have one type."
         )
+
+
+def open_folder_or_file(path: Path) -> Planes:
+    """The planes of a file, of an OME-Zarr, or of a folder of numbered frames."""
+    with reading(path):
+        return FolderPlanes(path) if path.is_dir() and not is_zarr(path) else open_planes(path)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from softlight.io.axes import Plan, plan_frames
 from softlight.io.errors import ImageError as ImageError
 from softlight.io.errors import reading
-from softlight.io.folder import FRAME_SUFFIXES, FolderPlanes, natural_key
+from softlight.io.folder import FRAME_SUFFIXES, natural_key, open_folder_or_file
 from softlight.io.grey import to_grey as to_grey
 from softlight.io.planes import Planes, check_claim
-from softlight.io.sniff import FORMAT_SUFFIXES, is_zarr, open_planes
+from softlight.io.sniff import FORMAT_SUFFIXES, is_zarr
 
 _PIXELS = ("bool", "uint8", "uint16", "float32", "float64")
 
@@ -105,12 +105,7 @@ def open_movie(
     for option, value in (("pixel_size_um", pixel_size_um), ("interval_min", interval_min)):
         if value is not None and not 0 < value < float("inf"):
             raise ImageError(f"{option}={value} is not a size; give a number above 0.")
-    planes: Planes
-    if path.is_dir() and not is_zarr(path):
-        with reading(path, "folder of frames"):
-            planes = FolderPlanes(path, open_planes)
-    else:
-        planes = open_planes(path)
+    planes = open_folder_or_file(path)
     layout = planes.layout
     plan = plan_frames(layout, name=path.name, axes=axes, channel=channel)
     if layout.dtype.name not in _PIXELS:

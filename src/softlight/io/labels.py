@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from softlight.io.axes import plan_frames
 from softlight.io.errors import ImageError, reading
 from softlight.io.files import replacing
-from softlight.io.folder import FolderPlanes
+from softlight.io.folder import open_folder_or_file
 from softlight.io.planes import Planes
-from softlight.io.sniff import is_zarr, open_planes
+from softlight.io.sniff import is_zarr
 from softlight.io.stills import StillPlanes
 
 MAX_LABEL = 2**31 - 1
@@ -56,14 +56,13 @@ def _flat(array: NDArray[np.generic], name: str) -> NDArray[np.generic]:
 
 
 def _label_planes(path: Path) -> Planes:
-    if is_zarr(path):
-        from softlight.io.zarr_planes import ZarrPlanes, label_group  # slow to import
+    with reading(path, "label image"):
+        zarr = is_zarr(path)
+    if not zarr:
+        return open_folder_or_file(path)
+    from softlight.io.zarr_planes import ZarrPlanes, label_group  # slow to import
 
-        return ZarrPlanes(label_group(path) or path, blank_is_missing=False)
-    if path.is_dir():
-        with reading(path, "folder of label images"):
-            return FolderPlanes(path, open_planes)
-    return open_planes(path)
+    return ZarrPlanes(label_group(path) or path, blank_is_missing=False)
 
 
 def _label_frame(planes: Planes, number: int, name: str) -> NDArray[np.int32]:

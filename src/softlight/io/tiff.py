@@ -115,8 +115,9 @@ class TiffPlanes:
             notes += ("Its colour table is for display and was not applied.",)
         if first.photometric == _INVERTED and first.bits > 1:
             notes += ("It is displayed inverted; the stored values were read.",)
-        outer = {axis: size for axis, size in zip(said.axes, said.sizes, strict=True) if size > 1}
-        axes, sizes = "".join(outer), tuple(outer.values())
+        outer = [at for at, size in enumerate(said.sizes) if size > 1]
+        axes = "".join(said.axes[at] for at in outer)
+        sizes = tuple(said.sizes[at] for at in outer)
         if first.planar:
             axes, sizes = axes + _sample_axis(first, said), (*sizes, first.samples)
         axes, sizes = axes + "YX", (*sizes, first.height, first.width)

@@ -158,6 +158,9 @@ def _numbers(walker: TiffWalker, found: dict[int, Entry]) -> dict[int, int]:
 
 
 def _must_have(walker: TiffWalker, numbers: dict[int, int]) -> None:
+    """An ImageError where a page leaves open what it is; sets the one thing that it may."""
+    if 258 not in numbers and numbers.get(262) in (0, 1) and numbers.get(277, 1) == 1:
+        numbers[258] = 1  # black and white may leave it out
     for tag, missing in _NAMES.items():
         if tag not in numbers:
             raise ImageError(f"{walker.name} does not say its {missing}; export it again.")

@@ -1,0 +1,1 @@
+"""Recipes wire the stages: one file a job, one TOML a published system."""

@@ -83,7 +83,7 @@ def advise(dataset: DataSet) -> Advice:
     if seen.images < FEW_IMAGES:
         settings["data.validation_fraction"] = 0.0
         reasons.append(
-            f"With {seen.images} images all of them train; the averaged weights at the end are kept."
+            f"With {seen.images} images all of them train, and their averaged weights are kept."
         )
     else:
         settings["data.validation_fraction"] = 0.15

@@ -12,8 +12,8 @@ from softlight.config import ConfigError
 from softlight.data.sets import open_dataset
 from softlight.evaluate.table import summarize, write_metrics
 from softlight.inference.predict import Segmenter
+from softlight.recipes.pages import scores_page
 from softlight.recipes.provenance import stamp
-from softlight.recipes.report_scores import report_scores
 from softlight.recipes.score import score_network, score_predictions, to_table
 
 
@@ -41,7 +41,7 @@ def evaluate(
     """Score each image of a folder: ``metrics.json``, ``metrics.csv`` and a report in ``out``."""
     if (model is None) == (predicted is None):
         raise ConfigError("Give a model to run, or a folder of predictions to score: one of them.")
-    dataset = open_dataset(data, annotation=annotation)
+    dataset = open_dataset(data, annotation=annotation, progress=progress)
     for line in dataset.notes:
         note(line)
     if model is not None:
@@ -63,5 +63,5 @@ def evaluate(
     by = "cell_type" if "cell_type" in images else None
     about = {**stamp(), "data": dataset.name, "of": of}
     write_metrics(out, images, by=by, about=about)
-    report = report_scores(out / "report.html", scored, title=f"{of} on {dataset.name}", about=about)
+    report = scores_page(out, scored, title=f"{of} on {dataset.name}", about=about)
     return Evaluation(images, summarize(images, by=by), report)

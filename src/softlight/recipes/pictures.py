@@ -9,18 +9,18 @@ import numpy as np
 from torch import nn
 
 from softlight.config import ModelSpec, Recipe
-from softlight.data.loader import to_classes
 from softlight.data.splits import Split
 from softlight.inference.predict import Segmenter, class_map
 from softlight.report.figures import curves_figure, preview, write_picture
 from softlight.training.callbacks import Callback, Row
 
 PREVIEWED = 2  # images
+PANEL_PX = 480
 LEAST_S_BETWEEN = 20.0  # drawing must not eat the training time
 
 
 class TrainingPictures(Callback):
-    """Writes ``curves.png`` and ``previews/epoch_0003_NAME.png`` from time to time."""
+    """Writes ``curves.png`` and ``previews/epoch_0003.png`` from time to time."""
 
     def __init__(self, folder: Path, recipe: Recipe, split: Split) -> None:
         self.folder = folder
@@ -41,16 +41,18 @@ class TrainingPictures(Callback):
             return
         write_picture(self.folder / "curves.png", curves_figure(history))
         segmenter = Segmenter(network, self._spec, device="cpu")
-        for name, annotated in self._images:
-            probability = segmenter.probability(
-                annotated.image, pixel_size_um=annotated.pixel_size_um
-            )
-            truth = to_classes(annotated.labels, len(self._spec.classes), name=name)
-            picture = preview(
-                annotated.image,
-                class_map(probability).astype(np.int32),
-                truth=truth,
-            )
-            path = self.folder / "previews" / f"epoch_{int(history[-1]['epoch']):04d}_{name}.png"
-            write_picture(path, picture)
+        found = []
+        for _, annotated in self._images:
+            size = annotated.pixel_size_um
+            probability = segmenter.probability(annotated.image, pixel_size_um=size)
+            found.append(class_map(probability).astype(np.int32))
+        picture = preview(
+            [annotated.image for _, annotated in self._images],
+            found,
+            truth=[annotated.labels for _, annotated in self._images],
+            titles=[name for name, _ in self._images],
+            panel_px=PANEL_PX,
+        )
+        number = int(history[-1]["epoch"])
+        write_picture(self.folder / "previews" / f"epoch_{number:04d}.png", picture)
         self._drawn_s = time.monotonic()

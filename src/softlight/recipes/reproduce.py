@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from softlight.config import ConfigError, Recipe, with_settings
-from softlight.data.samples import DataSet
 from softlight.data.sets import open_dataset
-from softlight.evaluate.table import summarize, write_metrics
+from softlight.evaluate.table import write_metrics
 from softlight.io.files import replacing
 from softlight.recipes.crossval import cross_validate
 from softlight.recipes.library import load_recipe
-from softlight.recipes.stand_in import simulate_stand_in
+from softlight.recipes.pages import reproduction_page
+from softlight.recipes.simulation import simulate_stand_in
 from softlight.training.callbacks import Callback
 
 SYSTEMS = ("is-this-cell-alive", "ctc-unet", "livecell-unet")
@@ -28,10 +28,9 @@ QUICK_SETTINGS = {"data.samples_per_epoch": 16, "data.batch_size": 4, "model.wid
 class Reproduction:
     """The paper's figures and ours, one row a variant, and the scores of every image."""
 
-    title: str
     table: pd.DataFrame
     images: pd.DataFrame
-    data: DataSet
+    report: Path
 
 
 def reproduce(
@@ -42,6 +41,7 @@ def reproduce(
     minutes: float | None = None,
     folds: int = 3,
     quick: bool = False,
+    annotation: str = "auto",
     watch: Callable[[str], Sequence[Callback]] = lambda _: (),
     note: Callable[[str], None] = lambda _: None,
 ) -> Reproduction:
@@ -53,34 +53,36 @@ def reproduce(
         data: real images; None simulates a set of the same kind.
         minutes: of training, for each variant and fold; None takes each recipe's epochs.
         folds: held out by well or movie.
+        annotation: of a Challenge folder: auto, gold, silver or complete.
         quick: small networks and two folds, to see that all works; its figures mean little.
         watch: gives the callbacks of one fold by its name.
         note: told what begins and what was found.
     """
     if name not in SYSTEMS:
-        raise ConfigError(f"There is no published system {name!r}. Use one of {', '.join(SYSTEMS)}.")
+        raise ConfigError(
+            f"There is no published system {name!r}. Use one of {', '.join(SYSTEMS)}."
+        )
     if data is None:
         data = simulate_stand_in(name, out / "simulated", quick=quick)
         note(f"No data was given, so images were simulated in {data}")
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, annotation=annotation)
     for line in dataset.notes:
         note(line)
-    recipes = [load_recipe(name), load_recipe(f"{name}-modern")]
+    folds = 2 if quick else folds
+    paper, modern = load_recipe(name), load_recipe(f"{name}-modern")
     tables = []
-    for recipe in recipes:
-        recipe = _budgeted(recipe, minutes=minutes, quick=quick)
-        folds = 2 if quick else folds
+    for recipe in (_budgeted(r, minutes=minutes, quick=quick) for r in (paper, modern)):
         note(f"{recipe.name}: {folds} folds")
-        table = cross_validate(
-            recipe, dataset, out / recipe.name, k=folds, watch=watch, note=note
-        )
+        table = cross_validate(recipe, dataset, out / recipe.name, k=folds, watch=watch, note=note)
         tables.append(table.assign(variant=recipe.name))
     images = pd.concat(tables, ignore_index=True)
     write_metrics(out, images)
-    table = _beside_paper(recipes[0], images)
+    table = _beside_paper(paper, images)
     with replacing(out / "table.csv") as temporary:
         table.to_csv(temporary, index=False)
-    return Reproduction(recipes[0].title, table, images, dataset)
+    notes = [*([paper.paper.notes] if paper.paper else []), *dataset.notes]
+    page = reproduction_page(out, title=paper.title, table=table, images=images, notes=notes)
+    return Reproduction(table, images, page)
 
 
 def _budgeted(recipe: Recipe, *, minutes: float | None, quick: bool) -> Recipe:

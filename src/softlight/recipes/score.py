@@ -44,9 +44,7 @@ def score_network(
     scored = []
     for index, sample in enumerate(samples):
         annotated = sample.read()
-        probability = segmenter.probability(
-            annotated.image, pixel_size_um=annotated.pixel_size_um
-        )
+        probability = segmenter.probability(annotated.image, pixel_size_um=annotated.pixel_size_um)
         spec = segmenter.spec
         predicted = class_map(probability, threshold=spec.threshold).astype(np.int32)
         item = _score(

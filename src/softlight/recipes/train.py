@@ -15,7 +15,6 @@ from softlight.config import ConfigError, LossConfig, LossTerm, ModelSpec, Recip
 from softlight.data.augment import Augmenter
 from softlight.data.loader import Decoded, TrainingBatches, count_classes, decode
 from softlight.data.normalize import Preprocessor
-from softlight.data.samples import Sample
 from softlight.data.splits import Split
 from softlight.io.files import replacing
 from softlight.losses import automatic_class_weights, build_loss

@@ -11,8 +11,8 @@ from softlight.data.sets import open_dataset
 from softlight.data.splits import split_fraction, split_list
 from softlight.recipes.advise import advise
 from softlight.recipes.library import load_recipe
+from softlight.recipes.pages import training_page
 from softlight.recipes.pictures import TrainingPictures
-from softlight.recipes.report_training import report_training
 from softlight.recipes.train import RUN_FOLDER, Trained, train
 from softlight.training.callbacks import Callback
 
@@ -46,7 +46,7 @@ def train_folder(
         decoding: told (done, total) while the images are read.
         note: told what was found and decided.
     """
-    dataset = open_dataset(data, annotation=annotation)
+    dataset = open_dataset(data, annotation=annotation, progress=decoding)
     for line in dataset.notes:
         note(line)
     kept = out / RUN_FOLDER / "recipe.toml"
@@ -79,5 +79,5 @@ def train_folder(
         provenance={"data": dataset.name, "licence_of_data": licence or "not stated"},
         decoding=decoding,
     )
-    report_training(trained, chosen, dataset)
+    training_page(trained, chosen, dataset)
     return trained

@@ -118,6 +118,7 @@ class Trainer:
         self.rebalance = rebalance
         self.state = State()
         self._plain = network
+        self._epoch_losses: dict[str, float] = {}
         self._first_weights = copy.deepcopy(network.state_dict())
         self._facts = {"device": str(device), "precision": precision.removesuffix("-true")}
         self._set_up()
@@ -320,7 +321,6 @@ class Trainer:
         optimizer = build_optimizer(self.optimizer_settings, self._plain)
         self._network, self._optimizer = self.fabric.setup(self._plain, optimizer)
         self._rate = self.optimizer_settings.learning_rate
-        self._epoch_losses: dict[str, float] = {}
         self._average: torch.optim.swa_utils.AveragedModel | None = None
         if settings.average_decay:
             decay = settings.average_decay

@@ -20,9 +20,7 @@ def register(app: typer.Typer) -> None:
 def simulate(
     out: Annotated[Path, typer.Option("--out", help="Folder for the images and the truth.")],
     modality: Annotated[str, typer.Option(help="phase or fluorescence.")] = "phase",
-    morphology: Annotated[
-        str, typer.Option(help="round, spindly, sheet or neurites.")
-    ] = "spindly",
+    morphology: Annotated[str, typer.Option(help="round, spindly, sheet or neurites.")] = "spindly",
     frames: Annotated[int, typer.Option(help="Images in the movie.")] = 12,
     height: Annotated[int, typer.Option(help="Rows, in pixels.")] = 256,
     width: Annotated[int, typer.Option(help="Columns, in pixels.")] = 256,
@@ -34,14 +32,14 @@ def simulate(
     ] = 0,
     sets: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other field of a scene, as photons=50."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Another field, as photons=50."),
     ] = None,
 ) -> None:
     """Make a movie with exact masks, tracks and lineage, or varied images to train on."""
     from softlight.apps.commands.training import parse_assignments
     from softlight.apps.progress import counting
     from softlight.recipes.simulation import simulate_movie, simulate_varied
-    from softlight.simulate.scene import Scene, SceneError
+    from softlight.simulate.scene import MODALITIES, Scene, SceneError
 
     fields = {field.name for field in dataclasses.fields(Scene)}
     others = parse_assignments(sets)
@@ -49,6 +47,8 @@ def simulate(
         raise SceneError(
             f"A scene has no {', '.join(unknown)}. Its fields are {', '.join(sorted(fields))}."
         )
+    if modality not in MODALITIES:
+        raise SceneError(f"modality is {modality!r}; it must be one of {', '.join(MODALITIES)}.")
     with counting("Simulating") as progress:
         if varied:
             simulate_varied(
@@ -80,9 +80,7 @@ def expand(
     data: Annotated[Path, typer.Option("--data", help="Folder of annotated images.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for images/ and labels/.")],
     total: Annotated[int, typer.Option(help="Pairs to write in all.")] = 1773,
-    recipe: Annotated[
-        str, typer.Option(help="Whose augmentation is used.")
-    ] = "is-this-cell-alive",
+    recipe: Annotated[str, typer.Option(help="Whose augmentation is used.")] = "is-this-cell-alive",
     seed: Annotated[int, typer.Option(help="Seed of every random change.")] = 0,
 ) -> None:
     """Write augmented copies of annotated images, as the three-image system does."""

@@ -67,7 +67,7 @@ def segment(
     """Find the cells in images and movies; one bad file does not stop the rest."""
     from softlight.apps.progress import counting, say
     from softlight.inference.predict import Segmenter
-    from softlight.recipes.report_run import report_run
+    from softlight.recipes.pages import run_page
     from softlight.recipes.segment import Options, Reading, summary
     from softlight.recipes.segment import segment as run
 
@@ -82,7 +82,7 @@ def segment(
             options=Options(threshold, min_area_px, touching, flips),
             progress=lambda _, done, total: progress(done, total),
         )
-    report = report_run(results, segmenter, out)
+    report = run_page(results, segmenter, out)
     if as_json:
         typer.echo(json.dumps(summary(results), indent=2))
     else:

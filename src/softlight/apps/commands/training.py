@@ -161,9 +161,7 @@ def reproduce(
     data: Annotated[
         Path | None, typer.Option("--data", help="Real images; without, a set is simulated.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for models and tables.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for models and tables.")] = None,
     minutes: Minutes = None,
     folds: Annotated[int, typer.Option("--folds", help="Parts, cut by well or movie.")] = 3,
     quick: Annotated[

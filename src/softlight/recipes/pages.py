@@ -1,0 +1,218 @@
+"""The report pages: what a training, a scoring or a segmentation run shows on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from softlight.config import Recipe, to_toml
+from softlight.data.samples import DataSet
+from softlight.evaluate.table import format_summary, summarize
+from softlight.inference.predict import Segmenter
+from softlight.io.grey import to_grey
+from softlight.io.images import Movie
+from softlight.io.labels import read_label_movie
+from softlight.recipes.provenance import stamp
+from softlight.recipes.score import Scored, score_network, to_table
+from softlight.recipes.segment import SegmentedFile
+from softlight.recipes.train import Trained
+from softlight.report.blocks import Block, Facts, Notice, Section, Settings, Table, Text
+from softlight.report.html import write_report
+from softlight.report.pictures import (
+    chart_of_confluence,
+    charts_of_training,
+    movie_of_cells,
+    pick_examples,
+    picture_of_cells,
+)
+
+MOST_PICTURES = 9
+SHOWN = ("dice", "iou", "pixel_accuracy", "precision", "recall", "boundary_dice")
+
+
+def training_page(trained: Trained, recipe: Recipe, dataset: DataSet) -> Path:
+    """``report.html`` of a training run: curves, held-out images, settings."""
+    result = trained.result
+    held_out = [s for s in trained.split.validation if s not in trained.split.train]
+    judged = held_out or list(trained.split.validation)
+    scored = score_network(Segmenter(result.network, trained.spec), judged[:MOST_PICTURES])
+    best = result.history[result.best_epoch - 1]
+    notices: list[Block] = [Notice(warning) for warning in result.warnings]
+    if not held_out:
+        notices.append(Notice("No image was held out: the scores are of images trained on."))
+    sections = [
+        Section("Training", [*notices, *charts_of_training(result.history)]),
+        *_score_sections(scored),
+        Section(
+            "How it was made",
+            [Text("\n\n".join(dataset.notes)), _versions(), Settings(to_toml(recipe))],
+        ),
+    ]
+    return write_report(
+        trained.folder,
+        title=f"Training of {trained.spec.name}",
+        subtitle=f"{len(trained.split.train)} images of {dataset.name}; {trained.split.note}",
+        summary=[
+            ("best Dice", f"{best['val_dice']:.3f}"),
+            ("best epoch", result.best_epoch),
+            ("training images", len(trained.split.train)),
+            ("minutes", f"{result.history[-1]['minutes']:.1f}"),
+        ],
+        sections=sections,
+        footer=_footer(),
+    )
+
+
+def scores_page(out: Path, scored: Sequence[Scored], *, title: str, about: dict[str, str]) -> Path:
+    """``report.html`` of scored images: summary, worst and best pictures, every image."""
+    table = to_table(scored)
+    return write_report(
+        out,
+        title=title,
+        summary=[("images", len(scored)), *_means(table)],
+        sections=[
+            *_score_sections(scored),
+            Section("How it was made", [Facts(list(about.items()))]),
+        ],
+        footer=_footer(),
+    )
+
+
+def reproduction_page(
+    out: Path, *, title: str, table: pd.DataFrame, images: pd.DataFrame, notes: Sequence[str]
+) -> Path:
+    """``report.html`` of a published system: the paper's figures beside ours, image by image."""
+    by_variant = [
+        Section(
+            str(variant),
+            [
+                Table(
+                    group.drop(columns="variant"),
+                    caption="Each image by the fold that held it out.",
+                )
+            ],
+        )
+        for variant, group in images.groupby("variant", sort=False)
+    ]
+    return write_report(
+        out,
+        title=title,
+        summary=[("images", images["image"].nunique())],
+        sections=[
+            Section("The paper beside ours", [Table(table, digits=4), Text("\n\n".join(notes))]),
+            *by_variant,
+            Section("How it was made", [_versions()]),
+        ],
+        footer=_footer(),
+    )
+
+
+def run_page(
+    results: Sequence[SegmentedFile], segmenter: Segmenter, out: Path, *, title: str = ""
+) -> Path:
+    """``report.html`` of segmented files: what was found, pictures, warnings, failures."""
+    rows = [row for result in results for row in result.rows]
+    fine = [result for result in results if result.error is None]
+    blocks: list[Block] = [
+        Notice(f"{result.source.name} failed: {result.error}") for result in results if result.error
+    ]
+    blocks += [Notice(warning) for result in results for warning in result.warnings]
+    if rows:
+        blocks.append(chart_of_confluence(_over_time(rows)))
+    pictures: list[Block] = [_picture(result) for result in fine[:MOST_PICTURES]]
+    if len(fine) > MOST_PICTURES:
+        pictures.append(Text(f"The first {MOST_PICTURES} of {len(fine)} files are shown."))
+    every = [
+        Table(pd.DataFrame(rows), caption="Every frame; the same as frames.csv.")
+        if rows
+        else Text("Nothing could be read.")
+    ]
+    return write_report(
+        out,
+        title=title or "Cells found",
+        subtitle=f"Model {segmenter.spec.name}",
+        summary=[
+            ("files", len(results)),
+            ("frames", len(rows)),
+            ("cells", sum(row["cells"] for row in rows)),
+            ("mean confluence", f"{np.mean([r['confluence'] for r in rows]):.1%}" if rows else "–"),
+        ],
+        sections=[
+            Section("What was found", blocks),
+            Section("Pictures", pictures),
+            Section("Every frame", every),
+            Section("How it was made", [_versions(), Settings(to_toml(segmenter.spec))]),
+        ],
+        footer=_footer(),
+    )
+
+
+class _Frames(Sequence[Any]):
+    """The frames of a movie, read one at a time."""
+
+    def __init__(self, movie: Movie) -> None:
+        self._movie = movie
+
+    def __len__(self) -> int:
+        return len(self._movie)
+
+    def __getitem__(self, index: Any) -> Any:
+        return to_grey(self._movie.frame(index))
+
+
+def _picture(result: SegmentedFile) -> Block:
+    """One file's cells: a picture, or for a movie its frames under a slider."""
+    assert result.movie is not None
+    assert result.labels_path is not None
+    labels = read_label_movie(result.labels_path)
+    name, frames = result.source.name, _Frames(result.movie)
+    if len(frames) == 1:
+        return picture_of_cells(name, frames[0], labels[0], caption=result.axes_note)
+    notes = [f"frame {row['frame']}: {row['cells']} cells" for row in result.rows]
+    return movie_of_cells(name, frames, list(labels), notes=notes, caption=result.axes_note)
+
+
+def _score_sections(scored: Sequence[Scored]) -> list[Section]:
+    """The summary, examples from worst to best, and every image."""
+    table = to_table(scored)
+    by = "cell_type" if "cell_type" in table else None
+    summary = format_summary(summarize(table, by=by), measures=[m for m in SHOWN if m in table])
+    pictures: list[Block] = []
+    for index, kind in pick_examples(table["dice"].tolist(), most=MOST_PICTURES):
+        item = scored[index]
+        pictures.append(
+            picture_of_cells(
+                item.sample.name,
+                item.annotated.image,
+                item.predicted,
+                truth=item.truth,
+                valid=item.annotated.valid,
+                caption=f"{kind}: Dice {item.scores['dice']:.3f}",
+            )
+        )
+    return [
+        Section("Scores", [Table(summary, caption="Mean ± standard deviation over images.")]),
+        Section("Pictures", pictures),
+        Section("Every image", [Table(table)]),
+    ]
+
+
+def _means(table: pd.DataFrame) -> list[tuple[str, object]]:
+    names = {"dice": "Dice", "iou": "IoU", "boundary_dice": "boundary Dice"}
+    return [(label, f"{table[key].mean():.3f}") for key, label in names.items() if key in table]
+
+
+def _over_time(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "image": row["file"], "time_h": row["time_min"] / 60} for row in rows]
+
+
+def _versions() -> Facts:
+    return Facts(list(stamp().items()))
+
+
+def _footer() -> str:
+    return f"Softlight {stamp()['softlight']}"

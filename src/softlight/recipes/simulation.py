@@ -1,0 +1,57 @@
+"""Simulated movies and training sets on disk, and stand-ins for the published data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from softlight.config import ConfigError
+from softlight.simulate.movie import simulate
+from softlight.simulate.scene import Modality, Scene
+from softlight.simulate.variety import random_scene
+from softlight.simulate.write import write_paired, write_simulation
+
+Progress = Callable[[int, int], None]
+
+_STAND_INS: dict[str, Modality] = {
+    "livecell-unet": "phase",
+    "ctc-unet": "fluorescence",
+    "is-this-cell-alive": "fluorescence",
+}
+_IMAGES = {"livecell-unet": 8, "ctc-unet": 8, "is-this-cell-alive": 4}
+
+
+def simulate_movie(out: Path, scene: Scene, *, progress: Progress | None = None) -> None:
+    """One movie with its truth in every form; see ``write_simulation``."""
+    write_simulation(out, simulate(scene, progress=progress))
+
+
+def simulate_varied(
+    out: Path,
+    *,
+    count: int,
+    modality: Modality,
+    size: tuple[int, int] = (256, 256),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """So many random scenes of one frame each, as ``images/`` and ``labels/`` to train on."""
+    if count < 1:
+        raise ConfigError(f"{count} scenes were asked for; ask for at least one.")
+    rng = np.random.default_rng(seed)
+    digits = len(str(count - 1))
+    for number in range(count):
+        scene = random_scene(rng, modality=modality, size=size)
+        write_paired(out, simulate(scene), name=f"scene{number:0{digits}d}")
+        if progress is not None:
+            progress(number + 1, count)
+
+
+def simulate_stand_in(name: str, out: Path, *, quick: bool) -> Path:
+    """A folder of simulated images of the kind that this published system was made for."""
+    side = 192 if quick else 384
+    count = 4 if quick else _IMAGES[name]
+    simulate_varied(out, count=count, modality=_STAND_INS[name], size=(side, side), seed=1)
+    return out
