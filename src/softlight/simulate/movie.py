@@ -48,7 +48,7 @@ def simulate(scene: Scene, progress: Callable[[int, int], None] | None = None) -
     life, look, dirt, light = (
         np.random.default_rng(seed) for seed in np.random.SeedSequence(scene.seed).spawn(4)
     )
-    margin = int(np.clip(np.ceil(1.2 * scene.cell_diameter_px), 24, 160))
+    margin = int(np.clip(np.ceil(0.9 * scene.cell_diameter_px), 24, 160))
     population = Population(scene, margin=margin, rng=life)
     debris = Debris(scene, margin=margin, rng=dirt)
     studio = _Studio(scene, margin, new_atlas(look, scene.granule_px), light)

@@ -88,6 +88,7 @@ class _Pixels:
     nucleoli: Floats
     grain: Floats  # granules, mottling and vesicles
     slow: Floats  # the mottling alone
+    fine: Floats  # the granules alone
 
 
 def _pixels(
@@ -97,10 +98,10 @@ def _pixels(
     u, v = owners.forward[at], owners.sideways[at]
     depth = _depth(owners.index)
     nucleoli, nucleus = _nucleus(values, own, u, v)
-    grain, slow = _grain(atlas, values, own, u, v)
+    grain, slow, fine = _grain(atlas, values, own, u, v)
     edge = _edge(owners, depth)[at]
     level = np.minimum(owners.level[at], 1.0)
-    return _Pixels(own, depth[at], level, edge, nucleus, nucleoli, grain, slow)
+    return _Pixels(own, depth[at], level, edge, nucleus, nucleoli, grain, slow, fine)
 
 
 def _ball(pixels: _Pixels) -> Floats:
@@ -124,7 +125,9 @@ def _thickness(pixels: _Pixels, values: _CellValues, form: Form, granularity: fl
     ruffles = 0.12 * margin * (1 - share) * values.thickness[pixels.own]
     rim = 4 * pixels.nucleus * (1 - pixels.nucleus)
     organs = 0.04 * pixels.nucleus + 0.3 * pixels.nucleoli - 0.08 * rim
-    texture = granularity * 0.18 * crowd * grain * values.graininess[pixels.own]
+    # The lamella has a faint fine texture everywhere, which tells it from the bare glass.
+    texture = crowd * grain + 0.12 * edge * pixels.fine
+    texture = granularity * 0.18 * values.graininess[pixels.own] * texture
     total: Floats = body + texture + ruffles + organs * (1 - roundness)
     return total
 
@@ -226,8 +229,8 @@ def _nucleus(
 
 def _grain(
     atlas: Atlas, values: _CellValues, own: NDArray[np.int64], u: Floats, v: Floats
-) -> tuple[Floats, Floats]:
-    """All texture at each pixel, and the slow mottling alone; both travel with the cell."""
+) -> tuple[Floats, Floats, Floats]:
+    """All texture at each pixel, the mottling and the granules; all travel with the cell."""
     offset = values.texture[own]
     one = FINENESS * np.stack([v + offset[:, 0], u + offset[:, 1]])
     two = FINENESS * np.stack([v + offset[:, 2], u + offset[:, 3]])
@@ -235,4 +238,4 @@ def _grain(
     coarse = ndimage.map_coordinates(atlas.mottling, two, order=1, mode="grid-wrap")
     dots = ndimage.map_coordinates(atlas.vesicles, two, order=1, mode="grid-wrap")
     grain: Floats = 0.5 * fine + 0.25 * coarse + dots
-    return grain, coarse
+    return grain, coarse, fine

@@ -11,8 +11,8 @@ from softlight.simulate.scene import MODALITIES, MORPHOLOGIES, Modality, Scene
 # Typical full-grown diameters in pixels, as they appear through 10x to 20x objectives.
 _DIAMETERS_PX = {
     "round": (10.0, 40.0),
-    "spindly": (24.0, 80.0),
-    "sheet": (16.0, 70.0),
+    "spindly": (24.0, 120.0),
+    "sheet": (14.0, 80.0),
     "neurites": (14.0, 45.0),
 }
 
@@ -57,10 +57,10 @@ def random_scene(
 
 def _random_phase(rng: np.random.Generator) -> dict[str, Any]:
     """Raw phase contrast with a wide halo, or one flattened by an incubator microscope."""
-    flattened = rng.random() < 0.55
-    removal = float(np.exp(rng.uniform(np.log(1.0), np.log(12.0)))) if flattened else 0.0
+    flattened = rng.random() < 0.65
+    removal = float(np.exp(rng.uniform(np.log(0.9), np.log(10.0)))) if flattened else 0.0
     return {
-        "polarity": "dark" if rng.random() < 0.8 else "bright",
+        "polarity": "dark" if rng.random() < 0.75 else "bright",
         "contrast": float(np.exp(rng.uniform(np.log(0.2), np.log(0.85)))),
         "thickness": float(np.exp(rng.uniform(np.log(0.6), np.log(2.0)))),
         "granularity": float(rng.uniform(0.5, 2.5)),
