@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from softlight.simulate.optics import fluorescence, illumination_field, phase_contrast
+from softlight.simulate.optics import (
+    RING_TRANSMISSION,
+    fluorescence,
+    illumination_field,
+    phase_contrast,
+)
 from softlight.simulate.scene import Scene
 
 SCENE = Scene(halo_px=6.0, blur_px=0.5, defocus=0.0)
@@ -38,7 +43,10 @@ def test_a_thin_object_obeys_the_linear_formula() -> None:
     thickness = ndimage.gaussian_filter(disc(10, 0.01), 2)
     image = phase_contrast(thickness, dataclasses.replace(SCENE, blur_px=0.0), defocus=0.0)
     # I = 1 - 2 (phi - G * phi) / t to first order, with t the amplitude behind the ring.
-    expected = 1 - 2 * (thickness - ndimage.gaussian_filter(thickness, 6.0, truncate=8)) / 0.7
+    expected = (
+        1
+        - 2 * (thickness - ndimage.gaussian_filter(thickness, 6.0, truncate=8)) / RING_TRANSMISSION
+    )
     assert image[20:-20, 20:-20] == pytest.approx(expected[20:-20, 20:-20], abs=2e-4)
 
 

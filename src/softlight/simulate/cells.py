@@ -173,7 +173,7 @@ def new_cell(
             axis=1,
         ),
         focused=bool(rng.random() >= scene.out_of_focus),
-        round_scatter=0.0 if form is NUCLEI or scatter > 0.1 else float(scatter * 9),
+        round_scatter=0.0 if form is NUCLEI or scatter > 0.07 else 0.65 + 5 * float(scatter),
     )
     cell.processes = [
         new_process(rng) for _ in range(int(rng.integers(form.processes[0], form.processes[1] + 1)))

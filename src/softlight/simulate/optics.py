@@ -8,7 +8,7 @@ from scipy import fft, ndimage
 from softlight.simulate.cells import Floats
 from softlight.simulate.scene import Scene
 
-RING_TRANSMISSION = 0.7  # amplitude that the phase ring lets through
+RING_TRANSMISSION = 0.5  # amplitude that the phase ring lets through
 FLOATING_DEFOCUS = 14.0  # squared pixels, of cells above the focal plane
 
 

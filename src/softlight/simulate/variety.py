@@ -61,7 +61,7 @@ def _random_phase(rng: np.random.Generator) -> dict[str, Any]:
     removal = float(np.exp(rng.uniform(np.log(0.9), np.log(10.0)))) if flattened else 0.0
     return {
         "polarity": "dark" if rng.random() < 0.75 else "bright",
-        "contrast": float(np.exp(rng.uniform(np.log(0.2), np.log(0.85)))),
+        "contrast": float(np.exp(rng.uniform(np.log(0.15), np.log(0.7)))),
         "thickness": float(np.exp(rng.uniform(np.log(0.6), np.log(2.0)))),
         "granularity": float(rng.uniform(0.5, 2.5)),
         "granule_px": float(np.exp(rng.uniform(np.log(0.4), np.log(1.6)))),
