@@ -1,8 +1,11 @@
 import dataclasses
+import functools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from softlight.simulate.movie import simulate
 from softlight.simulate.scene import Scene, SceneError, scene_values
@@ -52,10 +55,15 @@ def test_every_field_has_a_case_below() -> None:
     assert set(CHANGED) == {item.name for item in dataclasses.fields(Scene)}
 
 
+@functools.cache
+def _images(scene: Scene) -> NDArray[Any]:
+    return simulate(scene).images
+
+
 @pytest.mark.parametrize("name", CHANGED)
 def test_each_field_changes_the_movie(name: str) -> None:
     scene, value = CHANGED[name]
-    before = simulate(scene).images
+    before = _images(scene)
     after = simulate(dataclasses.replace(scene, **{name: value})).images
     assert before.shape != after.shape or not np.array_equal(before, after)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from softlight.simulate.cells import NUCLEI, Cell, Floats, Form
 from softlight.simulate.masks import ATLAS_PX, PROCESS_LEVEL, Owners
@@ -33,17 +33,25 @@ def new_atlas(rng: np.random.Generator, granule_px: float) -> Atlas:
     shape = (FINENESS * ATLAS_PX, FINENESS * ATLAS_PX)
     grain = FINENESS * granule_px
 
+    squared = np.add.outer(fft.fftfreq(shape[0]) ** 2, fft.rfftfreq(shape[1]) ** 2)
+
+    def low_pass(sigma: float) -> Floats:
+        kept: Floats = np.exp(-2 * np.pi**2 * sigma**2 * squared)
+        return kept
+
+    def filtered(plane: Floats, kept: Floats) -> Floats:
+        result: Floats = fft.irfft2(fft.rfft2(plane, workers=1) * kept, s=shape, workers=1)
+        return result
+
     def band(fine: float, coarse: float) -> Floats:
-        noise = rng.normal(0, 1, shape)
-        smooth = ndimage.gaussian_filter(noise, fine, mode="wrap")
-        smooth -= ndimage.gaussian_filter(noise, coarse, mode="wrap")
-        scaled: Floats = smooth / smooth.std()
+        noise = filtered(rng.normal(0, 1, shape), low_pass(fine) - low_pass(coarse))
+        scaled: Floats = noise / noise.std()
         return scaled
 
     granules = band(0.7 * grain, 2.0 * grain)
     granules = np.sign(granules) * np.abs(granules) ** 1.3
     dots = (rng.random(shape) < 0.05 / grain**2) * rng.exponential(1.0, shape)
-    vesicles = ndimage.gaussian_filter(dots, 0.75 * grain, mode="wrap") * 3.5 * grain**2
+    vesicles = filtered(dots, low_pass(0.75 * grain)) * 3.5 * grain**2
     return Atlas(
         granules / granules.std(),
         band(3.0 * grain, 9.0 * grain),
