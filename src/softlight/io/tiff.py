@@ -9,7 +9,6 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -27,7 +26,8 @@ from softlight.io.units import micrometres
 
 _INVERTED, _RGB, _PALETTE, _YCBCR = 0, 2, 3, 6
 _UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED = 1, 2, 3, 4
-_LZW = 5
+_UNCOMPRESSED, _LZW = 1, 5
+_FAX_CODECS = (2, 3, 4)
 _UNSAID = "the file does not say"
 _JPEG_CODECS = (6, 7, 34892, 33007)
 _PER_CENTIMETRE = 3
@@ -105,7 +105,8 @@ class TiffPlanes:
     def _lay_out(self, said: Described) -> Layout:
         first = self._pages[0]
         dtype = _dtype(first)
-        if dtype is None or first.compression not in tifffile.TIFF.DECOMPRESSORS:
+        known = first.compression in tifffile.TIFF.DECOMPRESSORS
+        if dtype is None or not known or (first.bits < 8 and first.compression in _JPEG_CODECS):
             raise ImageError(
                 f"{self.path.name} has {first.bits}-bit pixels in a form that cannot be read "
                 f"(compression {first.compression}); save it uncompressed with 8 or 16 bits."
@@ -186,14 +187,27 @@ class TiffPlanes:
         piece, (_, _, top, left, _), shape = page.decode(raw, index, **tables)
         if piece is None:
             raise ImageError(f"{self.path.name} lacks a part of its pixels.")
-        if page.compression == _LZW:
-            expected = math.prod(shape) * page.bitspersample // 8
-            room = expected + max(512, expected // shape[1])
-            if len(imagecodecs.lzw_decode(raw, out=room)) >= room:
-                raise ImageError(
-                    f"{self.path.name} stores more pixels than its header claims; it is damaged."
-                )
+        if _holds_more(page, raw, shape):
+            raise ImageError(
+                f"{self.path.name} stores more pixels than its header claims; it is damaged."
+            )
         return piece[0], top, left
+
+
+def _holds_more(page: tifffile.TiffPage, raw: bytes, shape: tuple[int, ...]) -> bool:
+    """Whether a strip or tile goes on after the last pixel that the header speaks of.
+
+    The other decoders refuse to run over; those of LZW and of single bits stop in silence.
+    """
+    if page.compression == _UNCOMPRESSED or not (
+        page.compression == _LZW or page.bitspersample == 1
+    ):
+        return False
+    if page.compression in _FAX_CODECS:
+        return False
+    row = -(-shape[2] * shape[3] * page.bitspersample // 8)
+    room = shape[0] * shape[1] * row + max(512, row)
+    return len(tifffile.TIFF.DECOMPRESSORS[page.compression](raw, out=room)) >= room
 
 
 def _sample_axis(page: Directory, said: Described) -> str:
