@@ -128,7 +128,9 @@ def damages(path: Path, rng: np.random.Generator) -> Iterator[Damage]:
     """Truncations, bit flips in the header and wrong headers of every file that matters."""
     files = [path]
     if path.name in TREES:
-        files = sorted(one for one in path.rglob("*") if one.is_file())
+        every = sorted(one for one in path.rglob("*") if one.is_file())
+        # All metadata, and of the pixels one frame of the images and one of the labels.
+        files = [one for one in every if "z" in one.name or one.parent.parent.name == "1"]
     elif path.name == "challenge":
         files = [path / "01_GT" / "TRA" / "man_track.txt"]
     for file in files:
