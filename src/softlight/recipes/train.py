@@ -28,6 +28,7 @@ from softlight.training.tasks import SegmentationTask
 
 MOST_VALIDATED = 24  # images held out that are looked at after each epoch
 MOST_REVISITED = 4  # training images, where none is held out: they only show that training works
+SPECK = 0.05  # of the median cell's area: smaller pieces are not taken for cells
 RUN_FOLDER = "training"  # inside the model's folder: checkpoints, history, pictures, recipe
 
 
@@ -132,13 +133,15 @@ def _spec(
     """What must be known beside the weights, from the recipe and the training images."""
     sizes = [item.pixel_size_um for item in training if item.pixel_size_um is not None]
     diameters = [d for item in training if not math.isnan(d := item.cell_diameter_px)]
+    diameter = float(np.median(diameters)) if diameters else None
     return ModelSpec(
         name=recipe.name,
         classes=recipe.classes,
         model=recipe.model,
         preprocess=recipe.preprocess,
         pixel_size_um=float(np.median(sizes)) if sizes else None,
-        cell_diameter_px=round(float(np.median(diameters)), 1) if diameters else None,
+        min_area_px=0 if diameter is None else round(SPECK * math.pi / 4 * diameter**2),
+        cell_diameter_px=None if diameter is None else round(diameter, 1),
         provenance={
             **stamp(),
             "recipe": recipe.name,

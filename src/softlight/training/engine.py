@@ -6,9 +6,8 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -28,7 +27,9 @@ from softlight.training.checkpoint import (
     with_prefix,
 )
 from softlight.training.one_class import PATIENCE, WARM_UP, explain, single_answer
+from softlight.training.optimizer import average_weights, build_optimizer
 from softlight.training.schedule import count_plateaus, learning_rate_factor
+from softlight.training.state import State
 from softlight.training.tasks import SegmentationTask
 
 LOWER_IS_BETTER = {"loss"}
@@ -36,22 +37,6 @@ LOWER_IS_BETTER = {"loss"}
 
 class TrainingStoppedError(ValueError):
     """Training cannot go on; the message says why and what to try."""
-
-
-@dataclass
-class State:
-    """All that a run must remember beside tensors; saved with every checkpoint."""
-
-    epoch: int = 0
-    step: int = 0
-    elapsed_s: float = 0.0
-    best_value: float | None = None
-    best_epoch: int = 0
-    one_class: int = 0  # validations in a row with a single predicted class
-    one_class_told: bool = False
-    balanced: bool = False  # restarted with balanced losses
-    history: list[Row] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -321,17 +306,8 @@ class Trainer:
         optimizer = build_optimizer(self.optimizer_settings, self._plain)
         self._network, self._optimizer = self.fabric.setup(self._plain, optimizer)
         self._rate = self.optimizer_settings.learning_rate
-        self._average: torch.optim.swa_utils.AveragedModel | None = None
-        if settings.average_decay:
-            decay = settings.average_decay
-
-            def blend(old: Any, new: Any, count: Any) -> Any:
-                share = min(decay, (1 + int(count)) / (10 + int(count)))
-                return old + (1 - share) * (new - old) if old.is_floating_point() else new
-
-            self._average = torch.optim.swa_utils.AveragedModel(
-                self._plain, avg_fn=blend, use_buffers=True
-            )
+        decay = settings.average_decay
+        self._average = average_weights(self._plain, decay) if decay else None
 
     def _judged(self) -> nn.Module:
         """The network that is validated and kept: the averaged one where there is an average."""
@@ -394,19 +370,3 @@ class Trainer:
             stopped_by=stopped_by,
             warnings=self.state.warnings,
         )
-
-
-def build_optimizer(config: OptimizerConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser by its name; weight decay only on kernels, not on biases and norms."""
-    groups = [
-        {
-            "params": [p for p in network.parameters() if p.ndim > 1],
-            "weight_decay": config.weight_decay,
-        },
-        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    if config.name == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
-    kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW
-    return kind(groups, lr=config.learning_rate)
