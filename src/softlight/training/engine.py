@@ -15,7 +15,7 @@ from torch import nn
 
 from softlight.config import OptimizerConfig, ScheduleConfig, TrainConfig
 from softlight.data.loader import Batch, Decoded, TrainingBatches
-from softlight.models.device import choose_device
+from softlight.models.device import choose_device, is_fast_in_bf16
 from softlight.training.callbacks import Callback, Row, StepReport
 from softlight.training.checkpoint import (
     CheckpointError,
@@ -57,11 +57,7 @@ def choose_precision(asked: str, device: torch.device) -> str:
         return "32-true"
     if asked == "bf16":
         return "bf16-mixed"
-    if device.type == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    if device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
-        return "bf16-mixed"
-    return "32-true"
+    return "bf16-mixed" if is_fast_in_bf16(device) else "32-true"
 
 
 class Trainer:
