@@ -27,6 +27,11 @@ def read_still(path: Path) -> tuple[npt.NDArray[Any], float | None]:
     """The only frame of an image file, raw, and its pixel size where the file tells it."""
     movie = open_movie(path)
     _need_one_frame(path, movie.shape[0])
+    if len(movie.shape) == 4 and not movie.colour:
+        raise DataError(
+            f"{path.name} has {movie.shape[3]} channels that are not red, green and blue. Save the "
+            "one to train on as an image of its own."
+        )
     return movie.frame(0), movie.pixel_size_um
 
 

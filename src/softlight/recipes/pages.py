@@ -13,7 +13,6 @@ from softlight.config import Recipe, to_toml
 from softlight.data.samples import DataSet
 from softlight.evaluate.table import format_summary, summarize
 from softlight.inference.predict import Segmenter
-from softlight.io.grey import to_grey
 from softlight.io.images import Movie
 from softlight.io.labels import read_label_movie
 from softlight.recipes.provenance import stamp
@@ -161,7 +160,7 @@ class _Frames(Sequence[Any]):
         return len(self._movie)
 
     def __getitem__(self, index: Any) -> Any:
-        return to_grey(self._movie.frame(index))
+        return self._movie.grey(index)
 
 
 def _picture(result: SegmentedFile) -> Block:
