@@ -2,7 +2,7 @@
 
     python benchmarks/few_images.py --data ../shared/data/livecell --minutes 3 --out runs/few
 
-The test wells are the same in every row and never train; the smaller sets are parts of the larger.
+The test wells are the same in every row and never train.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import pandas as pd
 from softlight.config import with_settings
 from softlight.data.samples import DataSet
 from softlight.data.sets import open_dataset
-from softlight.data.splits import folds, split_fraction
+from softlight.data.splits import folds, split_fraction, spread
 from softlight.evaluate.table import markdown_table, write_metrics
 from softlight.inference.predict import Segmenter
 from softlight.recipes.advise import advise
@@ -24,7 +24,7 @@ from softlight.recipes.train import train
 def run(dataset: DataSet, count: int, minutes: float, out: Path) -> pd.DataFrame:
     """Scores of the held-out images after training on ``count`` images."""
     fold = folds(dataset.samples, 4, seed=0)[0]
-    chosen = fold.train[:: len(fold.train) // count][:count]
+    chosen = spread(fold.train, count)
     advice = advise(DataSet(dataset.name, dataset.kind, dataset.source, chosen))
     recipe = with_settings(advice.recipe, {"train.minutes": minutes})
     split = split_fraction(chosen, recipe.data.validation_fraction)

@@ -68,6 +68,7 @@ class AugmentConfig(_Frozen):
 class DataConfig(_Frozen):
     """Which samples train and which validate, and in what pieces they come."""
 
+    images: Annotated[int, Field(ge=0)] = 0  # train and validate on so many of those given; 0 = all
     validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.15
     split_by: Literal["group", "image"] = "group"  # group: a well or a movie is never divided
     batch_size: Annotated[int, Field(ge=1)] = 8

@@ -75,6 +75,14 @@ def split_fraction(
     return Split(train, validation, note)
 
 
+def spread(samples: Sequence[Sample], most: int) -> tuple[Sample, ...]:
+    """At most so many samples, evenly spread in the order given; all of them where most is 0."""
+    if most == 0 or len(samples) <= most:
+        return tuple(samples)
+    chosen = np.linspace(0, len(samples) - 1, most).round().astype(int)
+    return tuple(samples[index] for index in chosen)
+
+
 def split_list(samples: Sequence[Sample], names: Iterable[str]) -> Split:
     """A split whose validation part is the named samples; a name may be a stem or a group."""
     _need_samples(samples)

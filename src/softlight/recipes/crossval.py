@@ -9,7 +9,7 @@ import pandas as pd
 
 from softlight.config import Recipe
 from softlight.data.samples import DataSet
-from softlight.data.splits import Fold, folds, split_fraction
+from softlight.data.splits import Fold, folds, split_fraction, spread
 from softlight.evaluate.table import write_metrics
 from softlight.inference.predict import Segmenter
 from softlight.recipes.score import score_network, to_table
@@ -45,7 +45,8 @@ def cross_validate(
         folder = out / f"fold-{number}"
         done = folder / "metrics.csv"
         if not done.is_file():
-            note(f"{name}: {len(fold.train)} images train, {len(fold.test)} are held out")
+            given = len(spread(fold.train, recipe.data.images))
+            note(f"{name}: {given} images to train on, {len(fold.test)} held out")
             _run_fold(recipe, fold, folder, watch(name))
         tables.append(pd.read_csv(done).assign(fold=number))
     table = pd.concat(tables, ignore_index=True)
@@ -56,7 +57,10 @@ def cross_validate(
 def _run_fold(recipe: Recipe, fold: Fold, folder: Path, callbacks: Sequence[Callback]) -> None:
     """Train without the fold's test images, then score them."""
     split = split_fraction(
-        fold.train, recipe.data.validation_fraction, by=recipe.data.split_by, seed=recipe.train.seed
+        spread(fold.train, recipe.data.images),
+        recipe.data.validation_fraction,
+        by=recipe.data.split_by,
+        seed=recipe.train.seed,
     )
     started = (folder / RUN_FOLDER / "checkpoint.safetensors").is_file()
     trained = train(recipe, split, folder, resume=started, callbacks=callbacks)

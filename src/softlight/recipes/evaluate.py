@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +33,26 @@ def evaluate(
     model: str | Path | None = None,
     predicted: Path | None = None,
     annotation: str = "auto",
+    classes: Sequence[str] = ("background", "cell"),
     boundary_tolerance_px: float = 2.0,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
-    """Score each image of a folder: ``metrics.json``, ``metrics.csv`` and a report in ``out``."""
+    """Score each image of a folder: ``metrics.json``, ``metrics.csv`` and a report in ``out``.
+
+    Args:
+        data: the annotated images.
+        out: where the scores and the report go.
+        model: a shipped model's name or a folder, to be run; or else
+        predicted: a folder of label images, named like the annotated ones.
+        annotation: of a Challenge folder: auto, gold, silver or complete.
+        classes: with ``predicted``: the names of the values 0, 1 and on.
+        boundary_tolerance_px: how far a boundary may be off.
+        device: where the model runs.
+        progress: told (done, total).
+        note: told what was found.
+    """
     if (model is None) == (predicted is None):
         raise ConfigError("Give a model to run, or a folder of predictions to score: one of them.")
     dataset = open_dataset(data, annotation=annotation, progress=progress)
@@ -56,7 +70,10 @@ def evaluate(
     else:
         assert predicted is not None
         scored = score_predictions(
-            predicted, dataset.samples, boundary_tolerance_px=boundary_tolerance_px
+            predicted,
+            dataset.samples,
+            classes=classes,
+            boundary_tolerance_px=boundary_tolerance_px,
         )
         of = f"predictions in {predicted.name}"
     images = to_table(scored)

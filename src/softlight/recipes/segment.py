@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from softlight.instances.split import split_components, split_touching
 from softlight.io.files import replacing
 from softlight.io.images import ImageError, Movie, find_images, open_movie
 from softlight.io.labels import write_labels
+from softlight.io.zarr import write_ome_zarr
 from softlight.recipes.provenance import stamp
 
 DEFAULT_DIAMETER_PX = 20.0  # where the model does not know the size of its cells
@@ -43,6 +44,7 @@ class Options:
     min_area_px: int | None = None  # None: the model's own
     touching: bool = True  # cut cells that touch; False leaves connected pieces
     flips: bool = False  # average over mirror images
+    ome_zarr: Literal["0.4", "0.5"] | None = None  # also write images and labels in this version
 
 
 @dataclass
@@ -126,7 +128,11 @@ def _segment_file(
             result.rows.append(_row(path, frame, labels[-1], movie))
             if progress is not None:
                 progress(path.name, frame + 1, len(movie))
-        write_labels(target, labels[0] if len(labels) == 1 else np.stack(labels))
+        stack = np.stack(labels)
+        write_labels(target, labels[0] if len(labels) == 1 else stack)
+        if options.ome_zarr is not None:
+            zarr = target.parents[1] / "ome-zarr" / f"{target.stem}.ome.zarr"
+            write_ome_zarr(zarr, movie, labels=stack, version=options.ome_zarr)
         result.labels_path = target
         result.warnings += _doubts(result, options, segmenter)
     except (ImageError, ValueError, OSError, MemoryError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from softlight.config import Recipe, with_settings
 from softlight.data.sets import open_dataset
-from softlight.data.splits import split_fraction, split_list
+from softlight.data.splits import split_fraction, split_list, spread
 from softlight.recipes.advise import advise
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import training_page
@@ -60,15 +60,16 @@ def train_folder(
     else:
         chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     chosen = with_settings(chosen, settings or {})
+    samples = spread(dataset.samples, chosen.data.images)
     if validation is None:
         split = split_fraction(
-            dataset.samples,
+            samples,
             chosen.data.validation_fraction,
             by=chosen.data.split_by,
             seed=chosen.train.seed,
         )
     else:
-        split = split_list(dataset.samples, validation)
+        split = split_list(samples, validation)
     note(split.note)
     trained = train(
         chosen,

@@ -59,10 +59,14 @@ class SegmentationTask:
             totals += matrix
         network.train()
         pixels = max(int(totals.sum()), 1)
+        found = [sum(counts) for counts in zip(*_foreground(totals), strict=True)]
+        positive, excess, missed = found
         return {
             "loss": sum(losses) / len(losses),
             "dice": _mean(dices),
             "iou": _mean(ious),
+            "precision": positive / (positive + excess) if positive + excess else math.nan,
+            "recall": positive / (positive + missed) if positive + missed else math.nan,
             "pixel_accuracy": int(totals.diagonal().sum()) / pixels,
             "foreground": 1 - int(totals[:, 0].sum()) / pixels,
             "foreground_true": 1 - int(totals[0].sum()) / pixels,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -61,6 +61,10 @@ def segment(
     flips: Annotated[
         bool, typer.Option("--flips", help="Average over mirror images: better, four times slower.")
     ] = False,
+    ome_zarr: Annotated[
+        Literal["0.4", "0.5"] | None,
+        typer.Option("--ome-zarr", help="Also write OME-Zarr of this version."),
+    ] = None,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -79,7 +83,7 @@ def segment(
             segmenter,
             out,
             reading=Reading(axes, channel, pixel_size_um, interval_min),
-            options=Options(threshold, min_area_px, touching, flips),
+            options=Options(threshold, min_area_px, touching, flips, ome_zarr),
             progress=lambda _, done, total: progress(done, total),
         )
     report = run_page(results, segmenter, out)
@@ -112,6 +116,10 @@ def evaluate(
     annotation: Annotated[
         str, typer.Option("--annotation", help="Challenge folders: auto, gold or silver.")
     ] = "auto",
+    classes: Annotated[
+        str,
+        typer.Option(help="With --predicted: names of the values 0, 1 and on, joined by commas."),
+    ] = "background,cell",
     boundary_tolerance_px: Annotated[
         float, typer.Option(min=0, help="How far a boundary may be off.")
     ] = 2.0,
@@ -130,6 +138,7 @@ def evaluate(
             model=model,
             predicted=predicted,
             annotation=annotation,
+            classes=classes.split(","),
             boundary_tolerance_px=boundary_tolerance_px,
             device=device,
             progress=progress,
