@@ -75,6 +75,8 @@ class DataConfig(_Frozen):
     patch_px: Annotated[int, Field(ge=0)] = 256  # side of the random square crops; 0 = whole image
     samples_per_epoch: Annotated[int, Field(ge=0)] = 0  # 0 = one per training image
     foreground_bias: Fraction = 0.0  # share of crops that are centred on a labelled pixel
+    border_weight: Annotated[float, Field(ge=0)] = 0.0  # extra weight of pixels at class borders
+    border_px: Annotated[float, Field(gt=0)] = 3.0  # how far it reaches
 
 
 class ModelConfig(_Frozen):

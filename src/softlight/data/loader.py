@@ -25,6 +25,7 @@ from softlight.data.augment import Augmenter
 from softlight.data.cells import median_cell_diameter
 from softlight.data.normalize import Preprocessor
 from softlight.data.samples import DataError, Sample
+from softlight.data.weights import pixel_weights
 
 CACHE_BYTES_IN_MEMORY = 2 * 1024**3
 _AHEAD = 3  # batches prepared while the network works on one
@@ -129,12 +130,12 @@ def count_classes(decoded: Sequence[Decoded], class_count: int) -> npt.NDArray[n
     return counts
 
 
-def to_batch(items: Sequence[Decoded]) -> Batch:
+def to_batch(
+    items: Sequence[Decoded], *, border_weight: float = 0.0, border_px: float = 3.0
+) -> Batch:
     """Equal-sized samples as one batch of tensors."""
     weights = [
-        np.ones(item.classes.shape, np.float32)
-        if item.valid is None
-        else item.valid.astype(np.float32)
+        pixel_weights(item.classes, item.valid, border_weight=border_weight, border_px=border_px)
         for item in items
     ]
     return Batch(
@@ -198,7 +199,9 @@ class TrainingBatches:
         for start in range(0, len(order), size):
             indices = order[start : start + size]
             yield to_batch(
-                [self.sample(epoch, start + i, int(index)) for i, index in enumerate(indices)]
+                [self.sample(epoch, start + i, int(index)) for i, index in enumerate(indices)],
+                border_weight=self._config.border_weight,
+                border_px=self._config.border_px,
             )
 
     def epoch(self, number: int) -> Iterator[Batch]:
