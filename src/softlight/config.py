@@ -87,7 +87,6 @@ class ModelConfig(_Frozen):
     width: Annotated[int, Field(ge=1, le=512)] = 16  # filters of the first level, doubled at each
     in_channels: Annotated[int, Field(ge=1)] = 1
     out_channels: Annotated[int, Field(ge=1)] = 1  # 1 = one logit, foreground or not
-    unshuffle: Literal[1, 2, 4] = 1  # pixels a side folded into channels: 2 is a quarter the work
     norm: Literal["batch", "group", "none"] = "batch"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dropout_in: Literal["encoder", "decoder", "both"] = "decoder"

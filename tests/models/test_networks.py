@@ -19,7 +19,6 @@ CHANGES = [
     {"norm": "group"},
     {"norm": "none"},
     {"upsampling": "transposed"},
-    {"unshuffle": 2},
 ]
 
 
@@ -46,14 +45,6 @@ class TestEveryNetwork:
         assert output.logits.shape == (2, 3, *size)
         assert output.logits.dtype == torch.float32
         assert output.logits.isfinite().all()
-
-    @pytest.mark.parametrize("size", SIZES)
-    @pytest.mark.parametrize("unshuffle", [2, 4])
-    def test_any_size_comes_back_from_folded_pixels(self, build, size, unshuffle):
-        model = build(in_channels=2, out_channels=3, unshuffle=unshuffle)
-        logits = model.eval()(torch.rand(2, 2, *size)).logits
-        assert logits.shape == (2, 3, *size)
-        assert logits.isfinite().all()
 
     def test_a_whole_frame_at_full_depth(self, build):
         model = build(depth=4, width=2).eval()

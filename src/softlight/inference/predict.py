@@ -56,7 +56,7 @@ class Segmenter:
         self.preprocessor = Preprocessor(spec.preprocess, in_channels=spec.model.in_channels)
         self._model = copy.deepcopy(model).eval()
         self._model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._multiple = 2**spec.model.depth * spec.model.unshuffle
+        self._multiple = 2**spec.model.depth
         self._tile = tile
 
     @classmethod
