@@ -10,6 +10,7 @@ import pytest
 import tifffile
 import torch
 import typer
+from tests.docs.pages import PAGES, blocks, name
 
 from softlight.apps.cli import app
 from softlight.config import ModelConfig, ModelSpec, PreprocessConfig
@@ -18,7 +19,6 @@ from softlight.models.saved import save_model
 from softlight.simulate.movie import simulate
 from softlight.simulate.scene import Scene
 from softlight.simulate.write import write_movie_tiff, write_paired
-from tests.docs.pages import PAGES, blocks, name
 
 WITH_PYTHON = [page for page in PAGES if any(blocks(page, "python"))]
 WITH_COMMANDS = [page for page in PAGES if any(blocks(page, "sh"))]

@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.docs.pages import PAGES, ROOT, name, prose
 
 import softlight
-from tests.docs.pages import PAGES, ROOT, name, prose
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 LATER = {"docs/results.md"}  # written when the figures are there

@@ -8,10 +8,10 @@ from typing import Any, Union, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
+from tests.docs.pages import ROOT, blocks, tables
 
 from softlight.config import Recipe, parse_recipe, read_toml, to_toml
 from softlight.recipes.library import LIBRARY, list_recipes, load_recipe
-from tests.docs.pages import ROOT, blocks, tables
 
 PAGE = ROOT / "docs" / "reference" / "recipes.md"
 RECIPES = sorted(LIBRARY.glob("*.toml"))

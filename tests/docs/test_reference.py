@@ -3,8 +3,9 @@
 import importlib.util
 from types import ModuleType
 
-import softlight
 from tests.docs.pages import ROOT, blocks
+
+import softlight
 
 
 def _maker() -> ModuleType:
