@@ -11,7 +11,7 @@ from softlight.config import ConfigError
 from softlight.simulate.movie import simulate
 from softlight.simulate.scene import Modality, Scene
 from softlight.simulate.variety import random_scene
-from softlight.simulate.write import write_paired, write_simulation
+from softlight.simulate.write import frame_stems, write_paired, write_simulation
 
 Progress = Callable[[int, int], None]
 
@@ -25,6 +25,7 @@ _IMAGES = {"livecell-unet": 8, "ctc-unet": 8, "is-this-cell-alive": 4}
 
 def simulate_movie(out: Path, scene: Scene, *, progress: Progress | None = None) -> None:
     """One movie with its truth in every form; see ``write_simulation``."""
+    _refuse_others(out, {f"{stem}.tif" for stem in frame_stems(scene)})
     write_simulation(out, simulate(scene, progress=progress))
 
 
@@ -42,9 +43,11 @@ def simulate_varied(
         raise ConfigError(f"{count} scenes were asked for; ask for at least one.")
     rng = np.random.default_rng(seed)
     digits = len(str(count - 1))
-    for number in range(count):
+    names = [f"scene{number:0{digits}d}" for number in range(count)]
+    _refuse_others(out, {f"{name}_t000.tif" for name in names})
+    for number, name in enumerate(names):
         scene = random_scene(rng, modality=modality, size=size)
-        write_paired(out, simulate(scene), name=f"scene{number:0{digits}d}")
+        write_paired(out, simulate(scene), name=name)
         if progress is not None:
             progress(number + 1, count)
 
@@ -55,3 +58,18 @@ def simulate_stand_in(name: str, out: Path, *, quick: bool) -> Path:
     count = 4 if quick else _IMAGES[name]
     simulate_varied(out, count=count, modality=_STAND_INS[name], size=(side, side), seed=1)
     return out
+
+
+def _refuse_others(out: Path, expected: set[str]) -> None:
+    """Raise where images of another simulation would stay among those of this one.
+
+    They would be trained on as if they belonged to it, and the folder would not be a function of
+    the seed any more. The same files again are fine: they are replaced.
+    """
+    for folder in (out / "images", out / "labels"):
+        others = sorted(path.name for path in folder.glob("[!.]*") if path.name not in expected)
+        if others:
+            raise ConfigError(
+                f"{folder} holds {others[0]}, which is not of this simulation. Choose another "
+                "folder, or remove that one."
+            )
