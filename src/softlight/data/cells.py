@@ -16,7 +16,14 @@ def median_cell_diameter(labels: npt.NDArray[np.int32]) -> float:
 
     Labels are taken as cells; in a mask of one value each connected piece is.
     """
-    pieces = ndimage.label(labels)[0] if labels.max(initial=0) <= 1 else labels
-    areas = np.bincount(pieces.ravel())[1:]
+    values, areas = _areas(labels)
+    if len(values) == 1:
+        _, areas = _areas(ndimage.label(labels)[0])
     areas = areas[areas > _SPECK_PX]
     return float(np.sqrt(np.median(areas) * 4 / np.pi)) if areas.size else math.nan
+
+
+def _areas(labels: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]]:
+    """The labels above 0 and the pixels of each; a label may be as large as its type allows."""
+    values, counts = np.unique(labels, return_counts=True)
+    return values[values > 0], counts[values > 0]
