@@ -82,9 +82,24 @@ def scores_page(out: Path, scored: Sequence[Scored], *, title: str, about: dict[
 
 
 def reproduction_page(
-    out: Path, *, title: str, table: pd.DataFrame, images: pd.DataFrame, notes: Sequence[str]
+    out: Path,
+    *,
+    title: str,
+    table: pd.DataFrame,
+    images: pd.DataFrame,
+    notes: Sequence[str],
+    caveats: Sequence[str] = (),
 ) -> Path:
-    """``report.html`` of a published system: the paper's figures beside ours, image by image."""
+    """``report.html`` of a published system: the paper's figures beside ours, image by image.
+
+    The caveats stand before the table: why its rows may not be compared.
+    """
+    beside = Table(
+        table,
+        caption="The gain is the modern variant's mean less that of the paper's settings; of the "
+        "loss and the confluence error, less is better.",
+        digits=4,
+    )
     by_variant = [
         Section(
             str(variant),
@@ -102,7 +117,10 @@ def reproduction_page(
         title=title,
         summary=[("images", images["image"].nunique())],
         sections=[
-            Section("The paper beside ours", [Table(table, digits=4), Text("\n\n".join(notes))]),
+            Section(
+                "The paper beside ours",
+                [*(Notice(caveat) for caveat in caveats), beside, Text("\n\n".join(notes))],
+            ),
             *by_variant,
             Section("How it was made", [_versions()]),
         ],
@@ -135,9 +153,13 @@ def run_page(
         title=title or "Cells found",
         subtitle=f"Model {segmenter.spec.name}",
         summary=[
-            ("files", len(results)),
+            ("files", f"{len(fine)} of {len(results)}" if len(fine) < len(results) else len(fine)),
             ("frames", len(rows)),
-            ("cells", sum(row["cells"] for row in rows)),
+            # A cell of a movie is counted in each of its frames.
+            (
+                "cells" if len(rows) == len(fine) else "cells, all frames added up",
+                sum(row["cells"] for row in rows),
+            ),
             ("mean confluence", f"{np.mean([r['confluence'] for r in rows]):.1%}" if rows else "–"),
         ],
         sections=[

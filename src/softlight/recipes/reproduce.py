@@ -62,6 +62,7 @@ def reproduce(
         raise ConfigError(
             f"There is no published system {name!r}. Use one of {', '.join(SYSTEMS)}."
         )
+    caveats = _caveats(simulated=data is None, quick=quick)
     if data is None:
         data = simulate_stand_in(name, out / "simulated", quick=quick)
         note(f"No data was given, so images were simulated in {data}")
@@ -81,8 +82,27 @@ def reproduce(
     with replacing(out / "table.csv") as temporary:
         table.to_csv(temporary, index=False)
     notes = [*([paper.paper.notes] if paper.paper else []), *dataset.notes]
-    page = reproduction_page(out, title=paper.title, table=table, images=images, notes=notes)
+    for line in caveats:
+        note(line)
+    page = reproduction_page(
+        out, title=paper.title, table=table, images=images, notes=notes, caveats=caveats
+    )
     return Reproduction(table, images, page)
+
+
+def _caveats(*, simulated: bool, quick: bool) -> list[str]:
+    """Why the figures of this run may not be compared with the paper's."""
+    caveats = []
+    if simulated:
+        caveats.append(
+            "Our figures are of simulated images, the paper's of real ones: compare only our two "
+            "variants with each other, or give --data."
+        )
+    if quick:
+        caveats.append(
+            "This is a quick run of small networks, to see that all works; its figures mean little."
+        )
+    return caveats
 
 
 def _budgeted(recipe: Recipe, *, minutes: float | None, quick: bool) -> Recipe:
