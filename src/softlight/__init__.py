@@ -16,7 +16,7 @@ _HOMES = {
     "Scene": "softlight.simulate.scene",
     "Segmenter": "softlight.inference.predict",
     "cross_validate": "softlight.recipes.crossval",
-    "evaluate": "softlight.recipes.evaluate",
+    "evaluate_folder": "softlight.recipes.evaluate",
     "expand": "softlight.data.expand",
     "fetch": "softlight.data.fetch",
     "list_models": "softlight.models.saved",
@@ -27,7 +27,7 @@ _HOMES = {
     "read_labels": "softlight.io.labels",
     "reproduce": "softlight.recipes.reproduce",
     "segment": "softlight.recipes.segment",
-    "simulate": "softlight.simulate.movie",
+    "simulate_movie": "softlight.simulate.movie",
     "train": "softlight.recipes.train_folder",
     "write_labels": "softlight.io.labels",
 }
@@ -42,7 +42,13 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), _NAMES_AT_HOME.get(name, name))
 
 
-_NAMES_AT_HOME = {"list_models": "list_shipped", "train": "train_folder"}
+# No public name is that of a folder: importing softlight.evaluate.pixel would hide it.
+_NAMES_AT_HOME = {
+    "evaluate_folder": "evaluate",
+    "list_models": "list_shipped",
+    "simulate_movie": "simulate",
+    "train": "train_folder",
+}
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Range = tuple[float, float]
+Pixels = Annotated[int, Field(ge=1)]
+Size = Annotated[float, Field(gt=0)]
 
 
 class ConfigError(ValueError):
@@ -33,8 +35,8 @@ class PreprocessConfig(_Frozen):
     minimum: float = 0.0  # for "range": this raw value becomes 0
     maximum: float = 65535.0  # for "range": this raw value becomes 1
     clip: bool = True  # percentile and range: cut to 0..1
-    resize_to: tuple[int, int] | None = None  # (height, width) in pixels
-    pixel_size_um: float | None = None  # resize so that a pixel has this size, where known
+    resize_to: tuple[Pixels, Pixels] | None = None  # (height, width)
+    pixel_size_um: Size | None = None  # resize so that a pixel has this size, where known
 
     @model_validator(mode="after")
     def _ordered(self) -> PreprocessConfig:
@@ -74,6 +76,7 @@ class DataConfig(_Frozen):
     batch_size: Annotated[int, Field(ge=1)] = 8
     patch_px: Annotated[int, Field(ge=0)] = 256  # side of the random square crops; 0 = whole image
     samples_per_epoch: Annotated[int, Field(ge=0)] = 0  # 0 = one per training image
+    doubt_unlabelled: bool = False  # large regions like cells, but unannotated, teach nothing
     foreground_bias: Fraction = 0.0  # share of crops that are centred on a labelled pixel
     border_weight: Annotated[float, Field(ge=0)] = 0.0  # extra weight of pixels at class borders
     border_px: Annotated[float, Field(gt=0)] = 3.0  # how far it reaches
@@ -171,7 +174,7 @@ class Recipe(_Frozen):
     name: str
     title: str = ""
     description: str = ""
-    classes: tuple[str, ...] = ("background", "cell")
+    classes: Annotated[tuple[str, ...], Field(min_length=2)] = ("background", "cell")
     preprocess: PreprocessConfig = PreprocessConfig()
     augment: AugmentConfig = AugmentConfig()
     data: DataConfig = DataConfig()
@@ -181,6 +184,16 @@ class Recipe(_Frozen):
     schedule: ScheduleConfig = ScheduleConfig()
     train: TrainConfig = TrainConfig()
     paper: PaperConfig | None = None
+
+    @model_validator(mode="after")
+    def _one_channel_per_class(self) -> Recipe:
+        number, channels = len(self.classes), self.model.out_channels
+        if channels != number and (channels, number) != (1, 2):
+            raise ValueError(
+                f"model.out_channels is {channels} for {number} classes; it must be {number}"
+                + (", or 1 for foreground or not" if number == 2 else "")
+            )
+        return self
 
 
 class ModelSpec(_Frozen):
@@ -205,6 +218,8 @@ def _explain(error: ValidationError) -> str:
         where = ".".join(str(part) for part in item["loc"]) or "the file"
         if item["type"] == "extra_forbidden":
             problems.append(f"{where} is not a setting")
+        elif item["type"] == "value_error":  # of several settings together: the message names them
+            problems.append(f"{where}: {item['ctx']['error']}")
         else:
             problems.append(f"{where}: {item['msg']} (got {item['input']!r:.60})")
     return "; ".join(problems)

@@ -41,16 +41,26 @@ def main() -> None:
     """Run the program; the user's mistakes and the machine's limits become one sentence."""
     try:
         app()
-    except (ValueError, OSError, MemoryError) as error:
-        if os.environ.get("SOFTLIGHT_DEBUG"):
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        expected = not isinstance(error, RuntimeError) or _is_out_of_memory(error)
+        if os.environ.get("SOFTLIGHT_DEBUG") or not expected:
             raise
         typer.secho(f"softlight: {_sentence(error)}", fg="red", err=True)
         sys.exit(1)
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    """Also torch's, which are RuntimeErrors: importing torch to ask would be slow."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
+
+
 def _sentence(error: Exception) -> str:
     """What went wrong, in words, on one line."""
-    if isinstance(error, MemoryError):
+    if _is_out_of_memory(error):
         return (
             "There is not enough memory. Close other programs, use smaller images or tiles, or "
             "train with a smaller data.batch_size or data.patch_px."

@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from torch import nn
 
 from softlight.training.callbacks import Callback, Row, StepReport
@@ -23,17 +31,31 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told (done, total)."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+def counting(what: str, *, of_bytes: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told (done, total): there while something is counted, gone when all is done.
+
+    Counting may begin again with another total. Between two counts the terminal is free for others.
+    """
+    number: ProgressColumn = DownloadColumn() if of_bytes else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), number, TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task(what, total=None)
+
+    def told(done: int, total: int) -> None:
+        if not console.is_interactive:  # a log needs no bar
+            return
+        bar.update(task, completed=done, total=total)
+        if done < total and not bar.live.is_started:
+            bar.reset(task, completed=done, total=total)  # the time left is of this count
+            bar.start()
+        elif done >= total and bar.live.is_started:
+            bar.stop()
+
+    try:
+        yield told
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 class TrainingLines(Callback):
@@ -55,10 +77,10 @@ class TrainingLines(Callback):
             return
         self._last_s = report.elapsed_s
         of = "" if report.epochs is None else f"/{report.epochs}"
+        best = "" if math.isnan(self._dice) else f"best Dice so far {self._dice:.4f}, "
         line = (
             f"epoch {report.epoch}{of}, batch {report.batch}/{report.batches}, "
-            f"loss {report.loss:.4f}, best Dice so far {self._dice:.4f}, "
-            f"{_duration(report.remaining_s)} left"
+            f"loss {report.loss:.4f}, {best}{_duration(report.remaining_s)} left"
         )
         if self._live:
             sys.stderr.write(f"\r\x1b[K{line}")
@@ -71,17 +93,26 @@ class TrainingLines(Callback):
         row = history[-1]
         best = [r["val_dice"] for r in history if not math.isnan(r["val_dice"])]
         self._dice = max(best, default=math.nan)
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
+        self._clear()
         say(
             f"epoch {row['epoch']:g}: loss {row['train_loss']:.4f}, validation loss "
             f"{row['val_loss']:.4f}, Dice {row['val_dice']:.4f}, IoU {row['val_iou']:.4f} "
             f"({row['minutes']:.1f} min)"
         )
 
+    def noted(self, message: str) -> None:
+        """Say it."""
+        say(message)
+
     def warned(self, message: str) -> None:
         """Say it loud."""
+        self._clear()
         console.print(f"Warning: {message}", style="yellow", markup=False, soft_wrap=True)
+
+    def _clear(self) -> None:
+        if self._live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def _duration(seconds: float) -> str:

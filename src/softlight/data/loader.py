@@ -67,13 +67,23 @@ def to_classes(
 
 
 class Cache:
-    """Decoded samples, in memory up to a limit and beyond it in a temporary folder."""
+    """Decoded samples, in memory up to a limit and beyond it in a temporary folder.
+
+    The folder is removed when the ``with`` block ends; what was kept must not be used after it.
+    """
 
     def __init__(self, limit_bytes: int = CACHE_BYTES_IN_MEMORY) -> None:
         self._limit = limit_bytes
         self._used = 0
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._files = 0
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def keep(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The same array, or a read-only view of it on disk once memory is spent."""
@@ -97,8 +107,7 @@ def decode(
     cache: Cache | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Decoded]:
-    """Every sample read, normalised and resized, ready for all epochs."""
-    cache = cache or Cache()
+    """Every sample read, normalised and resized, ready for all epochs; in memory, or in a cache."""
     decoded = []
     for index, sample in enumerate(samples):
         annotated = sample.read()
@@ -106,19 +115,26 @@ def decode(
         scale = {"pixel_size_um": annotated.pixel_size_um}
         labels = preprocessor.labels(annotated.labels, **scale)
         valid = None if annotated.valid is None else preprocessor.mask(annotated.valid, **scale)
+        classes = to_classes(labels, class_count, name=sample.name)
+        # Labels are single cells, but of several classes they are the classes: then pieces count.
+        cells = labels if class_count == 2 else (labels > 0).astype(np.int32)
         decoded.append(
             Decoded(
                 name=sample.name,
-                image=cache.keep(image),
-                classes=cache.keep(to_classes(labels, class_count, name=sample.name)),
-                valid=None if valid is None else cache.keep(valid),
+                image=_kept(image, cache),
+                classes=_kept(classes, cache),
+                valid=None if valid is None else _kept(valid, cache),
                 pixel_size_um=annotated.pixel_size_um,
-                cell_diameter_px=median_cell_diameter(labels),
+                cell_diameter_px=median_cell_diameter(cells),
             )
         )
         if progress is not None:
             progress(index + 1, len(samples))
     return decoded
+
+
+def _kept(array: npt.NDArray[Any], cache: Cache | None) -> npt.NDArray[Any]:
+    return array if cache is None else cache.keep(array)
 
 
 def count_classes(decoded: Sequence[Decoded], class_count: int) -> npt.NDArray[np.int64]:

@@ -19,6 +19,7 @@ FEW_IMAGES = 10  # below this every image is worth more in training than in vali
 RARE = 0.1  # share of foreground below which crops are drawn towards cells
 PATCH_PER_CELL = 6  # a crop shows about so many cells across
 PATCHES = (128, 192, 256, 320)
+LEAST_PATCH = 16  # what a network of depth 4 takes without padding
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,9 @@ def advise(dataset: DataSet) -> Advice:
 
 def _patch(seen: Look) -> int:
     """The side of a crop: several cells across, and not larger than the images."""
+    if seen.smallest_side_px < PATCHES[0]:
+        return max(LEAST_PATCH, seen.smallest_side_px // LEAST_PATCH * LEAST_PATCH)
     diameter = 40.0 if math.isnan(seen.cell_diameter_px) else seen.cell_diameter_px
     wanted = PATCH_PER_CELL * diameter
-    fitting = [side for side in PATCHES if side <= max(seen.smallest_side_px, PATCHES[0])]
+    fitting = [side for side in PATCHES if side <= seen.smallest_side_px]
     return min(fitting, key=lambda side: abs(side - wanted))

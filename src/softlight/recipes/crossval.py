@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from softlight.config import Recipe
+from softlight.config import ConfigError, Recipe, to_toml
 from softlight.data.samples import DataSet
 from softlight.data.splits import Fold, folds, split_fraction, spread
 from softlight.evaluate.table import write_metrics
 from softlight.inference.predict import Segmenter
+from softlight.io.files import replacing
 from softlight.recipes.score import score_network, to_table
-from softlight.recipes.train import RUN_FOLDER, train
+from softlight.recipes.train import RUN_FOLDER, has_checkpoint, train
 from softlight.training.callbacks import Callback
+
+HELD_OUT = "held-out.txt"  # in a fold's folder: the names of the images that it tests
 
 
 def cross_validate(
@@ -29,7 +32,8 @@ def cross_validate(
     """Scores of every image by the network of the fold that held it out.
 
     A fold that is finished is not trained again, and one that was interrupted goes on from its
-    last checkpoint, so the same call after an interruption gives the same table.
+    last checkpoint, so the same call after an interruption gives the same table. Folds of other
+    settings or other images in ``out`` are an error.
 
     Args:
         recipe: what each fold trains.
@@ -44,14 +48,39 @@ def cross_validate(
         name = f"fold {number} of {k}"
         folder = out / f"fold-{number}"
         done = folder / "metrics.csv"
+        _check_same(recipe, fold, folder)
         if not done.is_file():
             given = len(spread(fold.train, recipe.data.images))
             note(f"{name}: {given} images to train on, {len(fold.test)} held out")
             _run_fold(recipe, fold, folder, watch(name))
-        tables.append(pd.read_csv(done).assign(fold=number))
+        tables.append(_read_scores(done).assign(fold=number))
     table = pd.concat(tables, ignore_index=True)
     write_metrics(out, table)
     return table
+
+
+def _check_same(recipe: Recipe, fold: Fold, folder: Path) -> None:
+    """Raise unless what this folder holds, if anything, is of this recipe and this fold."""
+    names = "".join(f"{sample.name}\n" for sample in fold.test)
+    for path, expected in ((folder / HELD_OUT, names), (_kept_recipe(folder), to_toml(recipe))):
+        if path.is_file() and path.read_text(encoding="utf-8") != expected:
+            what = "holds out other images" if path.name == HELD_OUT else "is of other settings"
+            raise ConfigError(
+                f"{folder} {what} (see {path.name} there). Go on with the same data, settings and "
+                "number of folds, or give another folder."
+            )
+    with replacing(folder / HELD_OUT) as temporary:
+        temporary.write_text(names, encoding="utf-8")
+
+
+def _kept_recipe(folder: Path) -> Path:
+    return folder / RUN_FOLDER / "recipe.toml"
+
+
+def _read_scores(path: Path) -> pd.DataFrame:
+    """The scores of a fold; names stay text, even ``007`` and ``nan``."""
+    table = pd.read_csv(path, converters={"image": str, "group": str})
+    return table.astype({"cell_type": str}) if "cell_type" in table else table
 
 
 def _run_fold(recipe: Recipe, fold: Fold, folder: Path, callbacks: Sequence[Callback]) -> None:
@@ -62,7 +91,7 @@ def _run_fold(recipe: Recipe, fold: Fold, folder: Path, callbacks: Sequence[Call
         by=recipe.data.split_by,
         seed=recipe.train.seed,
     )
-    started = (folder / RUN_FOLDER / "checkpoint.safetensors").is_file()
-    trained = train(recipe, split, folder, resume=started, callbacks=callbacks)
+    resume = has_checkpoint(folder)
+    trained = train(recipe, split, folder, resume=resume, callbacks=callbacks)
     scored = score_network(Segmenter(trained.result.network, trained.spec), fold.test)
     write_metrics(folder, to_table(scored))

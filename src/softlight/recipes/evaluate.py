@@ -33,7 +33,7 @@ def evaluate(
     model: str | Path | None = None,
     predicted: Path | None = None,
     annotation: str = "auto",
-    classes: Sequence[str] = ("background", "cell"),
+    classes: Sequence[str] | None = None,
     boundary_tolerance_px: float = 2.0,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
@@ -47,7 +47,8 @@ def evaluate(
         model: a shipped model's name or a folder, to be run; or else
         predicted: a folder of label images, named like the annotated ones.
         annotation: of a Challenge folder: auto, gold, silver or complete.
-        classes: with ``predicted``: the names of the values 0, 1 and on.
+        classes: with ``predicted``: the names of the values 0, 1 and on; background and cell
+            where None. A model knows its own.
         boundary_tolerance_px: how far a boundary may be off.
         device: where the model runs.
         progress: told (done, total).
@@ -55,6 +56,8 @@ def evaluate(
     """
     if (model is None) == (predicted is None):
         raise ConfigError("Give a model to run, or a folder of predictions to score: one of them.")
+    if model is not None and classes is not None:
+        raise ConfigError("classes are for predictions; a model knows its own. Leave them out.")
     dataset = open_dataset(data, annotation=annotation, progress=progress)
     for line in dataset.notes:
         note(line)
@@ -72,8 +75,9 @@ def evaluate(
         scored = score_predictions(
             predicted,
             dataset.samples,
-            classes=classes,
+            classes=classes or ("background", "cell"),
             boundary_tolerance_px=boundary_tolerance_px,
+            progress=progress,
         )
         of = f"predictions in {predicted.name}"
     images = to_table(scored)

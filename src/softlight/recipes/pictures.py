@@ -35,11 +35,15 @@ class TrainingPictures(Callback):
         )
         self._drawn_s = -LEAST_S_BETWEEN
 
+    def curves(self, history: list[Row]) -> None:
+        """Draw ``curves.png`` of these epochs."""
+        write_picture(self.folder / "curves.png", curves_figure(history))
+
     def epoch(self, history: list[Row], network: nn.Module) -> None:
         """Draw, unless the last drawing was a moment ago."""
         if time.monotonic() - self._drawn_s < LEAST_S_BETWEEN:
             return
-        write_picture(self.folder / "curves.png", curves_figure(history))
+        self.curves(history)
         segmenter = Segmenter(network, self._spec, device="cpu")
         found = []
         for _, annotated in self._images:

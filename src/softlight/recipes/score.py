@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from softlight.data.loader import to_classes
-from softlight.data.samples import Annotated, DataError, Sample
+from softlight.data.samples import Annotated, DataError, Progress, Sample, listed
 from softlight.evaluate.pixel import score_pixels
 from softlight.evaluate.table import per_image_table
 from softlight.inference.predict import Segmenter, class_map
+from softlight.io.folder import frame_files
 from softlight.io.labels import read_labels
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -63,25 +62,28 @@ def score_predictions(
     *,
     classes: Sequence[str] = ("background", "cell"),
     boundary_tolerance_px: float = 2.0,
+    progress: Progress | None = None,
 ) -> list[Scored]:
     """Label images in a folder, named like the samples, scored against them."""
-    files = {path.stem: path for path in sorted(folder.glob("*.tif*"))}
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder. Give the one with the predicted label images.")
+    files = {path.stem: path for path in frame_files(folder)}
     missing = [sample.name for sample in samples if sample.name not in files]
     if missing:
         raise DataError(
             f"{folder} has no prediction for {len(missing)} of {len(samples)} images: "
-            f"{', '.join(missing[:20])}. Each needs a label image of the same name, NAME.tif."
+            f"{listed(missing)}. Each needs a label image of the same name, NAME.tif or NAME.png."
         )
-    return [
-        _score(
-            sample,
-            sample.read(),
-            to_classes(read_labels(files[sample.name]), len(classes), name=sample.name),
-            classes,
-            tolerance_px=boundary_tolerance_px,
+    scored = []
+    for index, sample in enumerate(samples):
+        file = files[sample.name]
+        predicted = to_classes(read_labels(file), len(classes), name=str(file))
+        scored.append(
+            _score(sample, sample.read(), predicted, classes, tolerance_px=boundary_tolerance_px)
         )
-        for sample in samples
-    ]
+        if progress is not None:
+            progress(index + 1, len(samples))
+    return scored
 
 
 def to_table(scored: Sequence[Scored]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -98,14 +99,46 @@ def segment(
     """
     reading, options = reading or Reading(), options or Options()
     files = find_images(inputs)
-    stems = [path.stem for path in files]
     results = []
-    for path in files:
-        name = path.stem if stems.count(path.stem) == 1 else f"{path.parent.name}_{path.stem}"
+    for path, name in zip(files, output_names(files), strict=True):
         target = out / "labels" / f"{name}.tif"
         results.append(_segment_file(path, target, segmenter, reading, options, progress))
+    shared = _shared([path.name for path in files])
+    for result in results:
+        if result.source.name.casefold() in shared:
+            result.rows = [{**row, "file": str(result.source)} for row in result.rows]
     _write_summary(results, segmenter, out, reading, options)
     return results
+
+
+def output_names(files: Sequence[Path]) -> list[str]:
+    """A name for the labels of each file, no two alike: its stem, and more where that is shared.
+
+    More is the folder, then the suffix too, then a number.
+    """
+    names = [path.stem for path in files]
+    with_folder = [f"{path.parent.name}_{path.stem}" for path in files]
+    with_suffix = [f"{path.parent.name}_{path.name}".replace(".", "_") for path in files]
+    for longer in (with_folder, with_suffix):
+        shared = _shared(names)
+        names = [
+            more if name.casefold() in shared else name
+            for name, more in zip(names, longer, strict=True)
+        ]
+    taken: set[str] = set()
+    for index, name in enumerate(names):
+        number = 1
+        while names[index].casefold() in taken:
+            number += 1
+            names[index] = f"{name}_{number}"
+        taken.add(names[index].casefold())
+    return names
+
+
+def _shared(names: Sequence[str]) -> set[str]:
+    """The names that come more than once, on disks that do not tell A from a too."""
+    counts = Counter(name.casefold() for name in names)
+    return {name for name, count in counts.items() if count > 1}
 
 
 def _segment_file(

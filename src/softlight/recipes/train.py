@@ -13,17 +13,20 @@ import torch
 
 from softlight.config import ConfigError, LossConfig, LossTerm, ModelSpec, Recipe, to_toml
 from softlight.data.augment import Augmenter
-from softlight.data.loader import Decoded, TrainingBatches, count_classes, decode
+from softlight.data.loader import Cache, Decoded, TrainingBatches, count_classes, decode
 from softlight.data.normalize import Preprocessor
+from softlight.data.samples import listed
 from softlight.data.splits import Split
+from softlight.data.unlabelled import doubting
 from softlight.io.files import replacing
 from softlight.losses import automatic_class_weights, build_loss
 from softlight.models.card import CardText, model_card
+from softlight.models.device import choose_device
 from softlight.models.registry import build_model
 from softlight.models.saved import save_model
 from softlight.recipes.provenance import stamp
 from softlight.training.callbacks import Callback, CsvLog
-from softlight.training.engine import FitResult, Trainer
+from softlight.training.engine import CHECKPOINT, FitResult, Trainer
 from softlight.training.tasks import SegmentationTask
 
 MOST_VALIDATED = 24  # images held out that are looked at after each epoch
@@ -64,18 +67,45 @@ def train(
         decoding: told (done, total) while the images are read.
     """
     run = out / RUN_FOLDER
-    _keep_recipe(recipe, run / "recipe.toml", resume=resume)
-    class_count = len(recipe.classes)
+    _check_parts(recipe)
+    _keep_recipe(recipe, run, resume=resume)
     preprocessor = Preprocessor(recipe.preprocess, in_channels=recipe.model.in_channels)
     names = {sample.name for sample in split.train}
     apart = [sample for sample in split.validation if sample.name not in names]
-    decoded = decode([*split.train, *apart], preprocessor, class_count, progress=decoding)
-    training, held_out = decoded[: len(split.train)], decoded[len(split.train) :]
-    counts = count_classes(training, class_count)
+    doubt = recipe.data.doubt_unlabelled
+    every = [*(doubting(s) if doubt else s for s in split.train), *apart]
+    with Cache() as cache:
+        decoded = decode(every, preprocessor, len(recipe.classes), cache=cache, progress=decoding)
+        training, held_out = decoded[: len(split.train)], decoded[len(split.train) :]
+        if partly := _partly_annotated(training):
+            for callback in callbacks:
+                callback.noted(partly)
+        trainer = _trainer(recipe, training, run, callbacks)
+        batches = TrainingBatches(
+            training, Augmenter(recipe.augment), recipe.data, seed=recipe.train.seed
+        )
+        judges = (
+            _spread(held_out, MOST_VALIDATED) if held_out else _spread(training, MOST_REVISITED)
+        )
+        result = trainer.fit(batches, judges, resume=resume)
+    spec = _spec(recipe, training, len(held_out), provenance or {})
+    spec = save_model(out, result.network, spec, card=_card(spec, result))
+    return Trained(out, spec, result, split)
+
+
+def has_checkpoint(out: Path) -> bool:
+    """Whether the model's folder holds a run that can be resumed."""
+    return (out / RUN_FOLDER / CHECKPOINT).is_file()
+
+
+def _trainer(
+    recipe: Recipe, training: Sequence[Decoded], run: Path, callbacks: Sequence[Callback]
+) -> Trainer:
+    counts = count_classes(training, len(recipe.classes))
     torch.manual_seed(recipe.train.seed)
-    trainer = Trainer(
+    return Trainer(
         build_model(recipe.model),
-        _task(recipe.loss, counts, class_count),
+        _task(recipe.loss, counts, len(recipe.classes)),
         settings=recipe.train,
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
@@ -83,24 +113,27 @@ def train(
         callbacks=[CsvLog(run / "history.csv"), *callbacks],
         rebalance=_balanced(recipe, counts) if recipe.train.auto_balance else None,
     )
-    batches = TrainingBatches(
-        training, Augmenter(recipe.augment), recipe.data, seed=recipe.train.seed
-    )
-    judges = _spread(held_out, MOST_VALIDATED) if held_out else _spread(training, MOST_REVISITED)
-    result = trainer.fit(batches, judges, resume=resume)
-    spec = _spec(recipe, training, len(held_out), provenance or {})
-    spec = save_model(out, result.network, spec, card=_card(spec, result))
-    return Trained(out, spec, result, split)
 
 
-def _keep_recipe(recipe: Recipe, path: Path, *, resume: bool) -> None:
+def _check_parts(recipe: Recipe) -> None:
+    """Raise for what only the parts themselves can judge, before any image is read."""
+    choose_device(recipe.train.device)
+    Augmenter(recipe.augment)
+    with torch.device("meta"):  # no memory, no random draw
+        build_model(recipe.model)
+    _task(recipe.loss, np.ones(len(recipe.classes), np.int64), len(recipe.classes))
+
+
+def _keep_recipe(recipe: Recipe, run: Path, *, resume: bool) -> None:
     """Write the recipe beside the run; a resumed run must be of the same recipe."""
-    text = to_toml(recipe)
+    path, text = run / "recipe.toml", to_toml(recipe)
     if resume and path.is_file() and path.read_text(encoding="utf-8") != text:
         raise ConfigError(
-            f"{path.parent} was started with other settings (see {path.name} there). Resume with "
+            f"{run} was started with other settings (see {path.name} there). Resume with "
             "the same ones, or train into another folder."
         )
+    if not resume:  # else a run that stops early could be resumed from the one before it
+        (run / CHECKPOINT).unlink(missing_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -117,6 +150,19 @@ def _balanced(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Callable[[], Seg
     terms = (LossTerm(name=pixel), LossTerm(name="tversky", alpha=0.3, beta=0.7))
     loss = LossConfig(terms=terms, class_weights="auto")
     return lambda: _task(loss, counts, len(recipe.classes))
+
+
+def _partly_annotated(training: Sequence[Decoded]) -> str:
+    """Which images have pixels that teach nothing, in words; empty if none has."""
+    shares = {
+        item.name: 1 - float(item.valid.mean()) for item in training if item.valid is not None
+    }
+    if not shares:
+        return ""
+    names = [f"{name} ({share:.0%})" for name, share in shares.items()]
+    return (
+        f"Not annotated for sure, so left out of training, are parts of {listed(names, shown=5)}."
+    )
 
 
 def _spread(images: Sequence[Decoded], most: int) -> list[Decoded]:

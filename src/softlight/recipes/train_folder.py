@@ -39,7 +39,7 @@ def train_folder(
         out: the model's folder.
         settings: dotted settings that replace the recipe's, as ``{"train.minutes": 10}``.
         validation: names of images or groups to validate on, in place of a fraction.
-        annotation: of a Challenge folder: auto, gold or silver.
+        annotation: of a Challenge folder: auto, gold, silver or complete.
         licence: of the training images, for the model's card.
         resume: go on from the last checkpoint in ``out``.
         callbacks: who watches, beside the pictures.
@@ -71,14 +71,16 @@ def train_folder(
     else:
         split = split_list(samples, validation)
     note(split.note)
+    pictures = TrainingPictures(out / RUN_FOLDER, chosen, split)
     trained = train(
         chosen,
         split,
         out,
         resume=resume,
-        callbacks=[TrainingPictures(out / RUN_FOLDER, chosen, split), *callbacks],
+        callbacks=[pictures, *callbacks],
         provenance={"data": dataset.name, "licence_of_data": licence or "not stated"},
         decoding=decoding,
     )
+    pictures.curves(trained.result.history)  # the last epochs too
     training_page(trained, chosen, dataset)
     return trained

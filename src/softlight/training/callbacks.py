@@ -39,6 +39,9 @@ class Callback:
     def epoch(self, history: list[Row], network: nn.Module) -> None:
         """One epoch is done and validated; the last row is its own."""
 
+    def noted(self, message: str) -> None:
+        """Something about the data is worth knowing."""
+
     def warned(self, message: str) -> None:
         """Something that the user must know has been noticed."""
 

@@ -27,7 +27,13 @@ def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], facts: dict[st
     """Tensors and facts in one file, whole or not at all."""
     plain = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        save_file(plain, temporary, metadata={_FACTS: json.dumps(facts)})
+        try:
+            save_file(plain, temporary, metadata={_FACTS: json.dumps(facts)})
+        except SafetensorError as error:
+            raise CheckpointError(
+                f"{path} cannot be written ({error}). Make room on the disk, then go on with "
+                "--resume."
+            ) from None
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,8 @@ from softlight.training.state import State
 from softlight.training.tasks import SegmentationTask
 
 LOWER_IS_BETTER = {"loss"}
+CHECKPOINT = "checkpoint.safetensors"
+FABRIC_LOG = "lightning_fabric.utilities.rank_zero"
 
 
 class TrainingStoppedError(ValueError):
@@ -49,6 +53,18 @@ class FitResult:
     best_value: float
     stopped_by: str
     warnings: list[str]
+
+
+@contextmanager
+def _quiet(logger_name: str) -> Iterator[None]:
+    """Only warnings of this logger pass; afterwards it is as before."""
+    logger = logging.getLogger(logger_name)
+    before = logger.level
+    logger.setLevel(max(logging.WARNING, before))
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def choose_precision(asked: str, device: torch.device) -> str:
@@ -89,7 +105,8 @@ class Trainer:
     ) -> None:
         device = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
-        self.fabric = Fabric(accelerator=device.type, devices=1, precision=precision)  # type: ignore[arg-type]
+        with _quiet(FABRIC_LOG):  # it tells the precision, and so do we
+            self.fabric = Fabric(accelerator=device.type, devices=1, precision=precision)  # type: ignore[arg-type]
         self.task = task
         self.settings = settings
         self.optimizer_settings = optimizer
@@ -318,10 +335,10 @@ class Trainer:
         tensors |= with_prefix("optimizer", optimizer_tensors(self._optimizer))
         if self._average is not None:
             tensors |= with_prefix("average", self._average.state_dict())
-        save_checkpoint(self.folder / "checkpoint.safetensors", tensors, self.state.__dict__)
+        save_checkpoint(self.folder / CHECKPOINT, tensors, self.state.__dict__)
 
     def _restore(self) -> None:
-        tensors, facts = load_checkpoint(self.folder / "checkpoint.safetensors")
+        tensors, facts = load_checkpoint(self.folder / CHECKPOINT)
         self.state = State(**facts)
         if self.state.balanced and self.rebalance is not None:
             self.task = self.rebalance()

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
+    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder for the images and the truth.")],
     modality: Annotated[str, typer.Option(help="phase or fluorescence.")] = "phase",
     morphology: Annotated[str, typer.Option(help="round, spindly, sheet or neurites.")] = "spindly",
@@ -41,6 +42,12 @@ def simulate(
     from softlight.recipes.simulation import simulate_movie, simulate_varied
     from softlight.simulate.scene import MODALITIES, Scene, SceneError
 
+    of_movies = [f"--{name}" for name in ("morphology", "frames", "cells") if _given(context, name)]
+    if varied and (of_movies or sets):
+        raise SceneError(
+            f"{', '.join([*of_movies, *(['--set'] if sets else [])])} would change nothing: "
+            "--varied draws all but the modality, the size and the seed at random. Leave it out."
+        )
     fields = {field.name for field in dataclasses.fields(Scene)}
     others = parse_assignments(sets)
     if unknown := sorted(set(others) - fields):
@@ -76,6 +83,12 @@ def simulate(
     typer.echo(f"Images and truth: {out}")
 
 
+def _given(context: typer.Context, name: str) -> bool:
+    """Whether the user gave this option, rather than its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def expand(
     data: Annotated[Path, typer.Option("--data", help="Folder of annotated images.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for images/ and labels/.")],
@@ -106,13 +119,17 @@ def expand(
 def fetch(
     name: Annotated[str, typer.Argument(help="livecell, or ctc:NAME as ctc:PhC-C2DL-PSC.")],
     to: Annotated[Path, typer.Option("--to", help="Folder for the data set.")] = Path("data"),
+    addresses: Annotated[
+        Path | None,
+        typer.Option("--addresses", help="A corrected copy of addresses.toml."),
+    ] = None,
 ) -> None:
     """Download a public data set: resumed, checked, unpacked safely."""
     from softlight.apps.progress import counting
     from softlight.data.fetch import fetch as download
 
-    with counting(f"Fetching {name}") as progress:
-        folder = download(name, to, progress=progress)
+    with counting(f"Fetching {name}", of_bytes=True) as progress:
+        folder = download(name, to, addresses=addresses, progress=progress)
     typer.echo(f"Data: {folder}")
 
 

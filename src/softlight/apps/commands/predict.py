@@ -114,12 +114,16 @@ def evaluate(
         Path | None, typer.Option("--predicted", help="Label images to score in place of a model.")
     ] = None,
     annotation: Annotated[
-        str, typer.Option("--annotation", help="Challenge folders: auto, gold or silver.")
+        str,
+        typer.Option("--annotation", help="Challenge folders: auto, gold, silver or complete."),
     ] = "auto",
     classes: Annotated[
-        str,
-        typer.Option(help="With --predicted: names of the values 0, 1 and on, joined by commas."),
-    ] = "background,cell",
+        str | None,
+        typer.Option(
+            help="With --predicted: names of the values 0, 1 and on, joined by commas; "
+            "background,cell if not given."
+        ),
+    ] = None,
     boundary_tolerance_px: Annotated[
         float, typer.Option(min=0, help="How far a boundary may be off.")
     ] = 2.0,
@@ -138,7 +142,7 @@ def evaluate(
             model=model,
             predicted=predicted,
             annotation=annotation,
-            classes=classes.split(","),
+            classes=None if classes is None else classes.split(","),
             boundary_tolerance_px=boundary_tolerance_px,
             device=device,
             progress=progress,

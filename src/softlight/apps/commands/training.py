@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +22,14 @@ Device = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda or mps; auto takes the fastest there is.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of every random choice.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")]
+Annotation = Annotated[
+    str,
+    typer.Option("--annotation", help="Challenge folders: auto, gold, silver or complete."),
+]
+
+
+INTERRUPTED = 130  # the exit code that shells use: 128 + SIGINT
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +45,7 @@ def parse_assignments(assignments: list[str] | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for word in assignments or []:
         key, equals, text = word.partition("=")
-        if not equals:
+        if not equals or not key.strip():
             raise ValueError(f"--set {word} has no value. Write it as KEY=VALUE.")
         try:
             values[key.strip()] = tomllib.loads(f"value = {text}")["value"]
@@ -52,14 +62,43 @@ def _settings(
     device: str | None,
     seed: int | None,
 ) -> dict[str, Any]:
+    if minutes is not None and epochs is not None:
+        raise ValueError("Give --minutes or --epochs, not both.")
     named = {
         "train.minutes": minutes,
         "train.epochs": epochs,
         "train.device": device,
         "train.seed": seed,
     }
-    given = {key: value for key, value in named.items() if value is not None}
+    given: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
+    if epochs is not None:
+        given["train.minutes"] = None  # a budget of the recipe would go before the epochs
     return {**given, **parse_assignments(sets)}
+
+
+@contextmanager
+def _interruptible(advice: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C ends the program as the shell expects it to, and says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.secho(f"\nInterrupted. {advice()}", fg="yellow", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _how_to_go_on() -> str:
+    return "Finished folds and epochs are kept; give the same command to go on."
+
+
+def _how_to_resume(out: Path) -> Callable[[], str]:
+    def advice() -> str:
+        from softlight.recipes.train import has_checkpoint
+
+        if has_checkpoint(out):
+            return "The finished epochs are kept; give the same command with --resume to go on."
+        return "No epoch was finished yet, so nothing is kept; give the same command to begin anew."
+
+    return advice
 
 
 def train(
@@ -70,7 +109,7 @@ def train(
     data: Data = ...,  # type: ignore[assignment]
     out: Annotated[Path, typer.Option("--out", help="Folder of the model to be.")] = ...,  # type: ignore[assignment]
     minutes: Minutes = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    epochs: Epochs = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     sets: Sets = None,
     auto_balance: Annotated[
@@ -81,9 +120,7 @@ def train(
         str | None,
         typer.Option("--validation", help="Images or groups to validate on, joined by commas."),
     ] = None,
-    annotation: Annotated[
-        str, typer.Option("--annotation", help="Challenge folders: auto, gold or silver.")
-    ] = "auto",
+    annotation: Annotation = "auto",
     licence: Annotated[
         str, typer.Option("--licence", help="Of the training images, for the model's card.")
     ] = "",
@@ -94,12 +131,10 @@ def train(
     from softlight.apps.progress import TrainingLines, counting, say
     from softlight.recipes.train_folder import train_folder
 
-    if minutes is not None and epochs is not None:
-        raise ValueError("Give --minutes or --epochs, not both.")
     settings = _settings(sets, minutes=minutes, epochs=epochs, device=device, seed=seed)
     if auto_balance:
         settings["train.auto_balance"] = True
-    with counting("Reading images") as progress:
+    with _interruptible(_how_to_resume(out)), counting("Reading images") as progress:
         trained = train_folder(
             recipe,
             data,
@@ -124,11 +159,9 @@ def crossval(
     out: Annotated[Path, typer.Option("--out", help="Folder for the folds and the table.")],
     folds: Annotated[int, typer.Option("--folds", help="Parts, cut by well or movie.")] = 5,
     minutes: Minutes = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    epochs: Epochs = None,
     sets: Sets = None,
-    annotation: Annotated[
-        str, typer.Option("--annotation", help="Challenge folders: auto, gold or silver.")
-    ] = "auto",
+    annotation: Annotation = "auto",
     device: Device = None,
     seed: Seed = None,
 ) -> None:
@@ -144,14 +177,15 @@ def crossval(
     dataset = open_dataset(data, annotation=annotation)
     for line in dataset.notes:
         say(line)
-    table = cross_validate(
-        with_settings(load_recipe(recipe), settings),
-        dataset,
-        out,
-        k=folds,
-        watch=lambda name: [TrainingLines(name)],
-        note=say,
-    )
+    with _interruptible(_how_to_go_on):
+        table = cross_validate(
+            with_settings(load_recipe(recipe), settings),
+            dataset,
+            out,
+            k=folds,
+            watch=lambda name: [TrainingLines(name)],
+            note=say,
+        )
     by = "cell_type" if "cell_type" in table else None
     typer.echo(markdown_table(summarize(table, by=by)))
 
@@ -167,9 +201,7 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="Under two minutes: small networks, two folds.")
     ] = False,
-    annotation: Annotated[
-        str, typer.Option("--annotation", help="Challenge folders: auto, gold or silver.")
-    ] = "auto",
+    annotation: Annotation = "auto",
 ) -> None:
     """Re-run a published system and print the paper's table beside ours."""
     from softlight.apps.progress import TrainingLines, say
@@ -177,17 +209,18 @@ def reproduce(
     from softlight.recipes.reproduce import reproduce as run
 
     out = out or Path("runs") / name
-    result = run(
-        name,
-        out,
-        data=data,
-        minutes=minutes,
-        folds=folds,
-        quick=quick,
-        annotation=annotation,
-        watch=lambda fold: [TrainingLines(fold)],
-        note=say,
-    )
+    with _interruptible(_how_to_go_on):
+        result = run(
+            name,
+            out,
+            data=data,
+            minutes=minutes,
+            folds=folds,
+            quick=quick,
+            annotation=annotation,
+            watch=lambda fold: [TrainingLines(fold)],
+            note=say,
+        )
     typer.echo(markdown_table(result.table))
     typer.echo(f"Report: {out / 'report.html'}")
 

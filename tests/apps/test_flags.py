@@ -1,0 +1,243 @@
+"""Every flag of every verb changes what it names: no flag is accepted and forgotten."""
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from tests.cases import write_discs
+from typer.testing import CliRunner
+
+from softlight.apps.cli import app
+from softlight.data.sets import open_dataset
+from softlight.recipes.library import load_recipe
+
+DATASET = "softlight.data.sets:open_dataset"
+BASE = {
+    "demo": ["demo"],
+    "segment": ["segment", "a.tif", "--model", "m", "--out", "o"],
+    "evaluate": ["evaluate", "--data", "d", "--out", "o"],
+    "train": ["train", "--data", "d", "--out", "o"],
+    "crossval": ["crossval", "ctc-unet", "--data", "d", "--out", "o"],
+    "reproduce": ["reproduce", "ctc-unet"],
+    "simulate": ["simulate", "--out", "o"],
+    "expand": ["expand", "--data", "d", "--out", "o"],
+    "fetch": ["fetch", "livecell"],
+    "info": ["info", "images/a.tif"],
+}
+SPIES = {
+    "demo": ["softlight.recipes.demo:run_demo"],
+    "segment": ["softlight.recipes.segment:segment"],
+    "evaluate": ["softlight.recipes.evaluate:evaluate"],
+    "train": ["softlight.recipes.train_folder:train_folder"],
+    "crossval": [DATASET, "softlight.recipes.crossval:cross_validate"],
+    "reproduce": ["softlight.recipes.reproduce:reproduce"],
+    "simulate": [
+        "softlight.recipes.simulation:simulate_movie",
+        "softlight.recipes.simulation:simulate_varied",
+    ],
+    "expand": [DATASET, "softlight.data.expand:expand"],
+    "fetch": ["softlight.data.fetch:fetch"],
+    "info": ["softlight.io.images:open_movie"],
+}
+
+# verb, flag, what is given, where it arrives (argument, then fields or keys), what arrives
+Row = tuple[str, str, list[str], str, object]
+TABLE: list[Row] = [
+    ("demo", "--out", ["x"], "out", Path("x")),
+    ("segment", "--model", ["n"], "name_or_folder", "n"),
+    ("segment", "--device", ["cpu"], "device", "cpu"),
+    ("segment", "--out", ["x"], "out", Path("x")),
+    ("segment", "--axes", ["TCYX"], "reading/axes", "TCYX"),
+    ("segment", "--channel", ["2"], "reading/channel", 2),
+    ("segment", "--pixel-size-um", ["0.5"], "reading/pixel_size_um", 0.5),
+    ("segment", "--interval-min", ["7"], "reading/interval_min", 7.0),
+    ("segment", "--threshold", ["0.3"], "options/threshold", 0.3),
+    ("segment", "--min-area-px", ["9"], "options/min_area_px", 9),
+    ("segment", "--no-split", [], "options/touching", False),
+    ("segment", "--flips", [], "options/flips", True),
+    ("segment", "--ome-zarr", ["0.5"], "options/ome_zarr", "0.5"),
+    ("evaluate", "--data", ["x"], "data", Path("x")),
+    ("evaluate", "--out", ["x"], "out", Path("x")),
+    ("evaluate", "--model", ["m"], "model", "m"),
+    ("evaluate", "--predicted", ["p"], "predicted", Path("p")),
+    ("evaluate", "--annotation", ["gold"], "annotation", "gold"),
+    ("evaluate", "--classes", ["a,b,c"], "classes", ["a", "b", "c"]),
+    ("evaluate", "--boundary-tolerance-px", ["3"], "boundary_tolerance_px", 3.0),
+    ("evaluate", "--device", ["cpu"], "device", "cpu"),
+    ("train", "--data", ["x"], "data", Path("x")),
+    ("train", "--out", ["x"], "out", Path("x")),
+    ("train", "--minutes", ["2.5"], "settings/train.minutes", 2.5),
+    ("train", "--epochs", ["7"], "settings/train.epochs", 7),
+    ("train", "--resume", [], "resume", True),
+    ("train", "--set", ["model.width=32"], "settings/model.width", 32),
+    ("train", "--auto-balance", [], "settings/train.auto_balance", True),
+    ("train", "--validation", ["a,b"], "validation", ["a", "b"]),
+    ("train", "--annotation", ["silver"], "annotation", "silver"),
+    ("train", "--licence", ["CC0"], "licence", "CC0"),
+    ("train", "--device", ["cuda"], "settings/train.device", "cuda"),
+    ("train", "--seed", ["4"], "settings/train.seed", 4),
+    ("crossval", "--data", ["x"], "path", Path("x")),
+    ("crossval", "--out", ["x"], "out", Path("x")),
+    ("crossval", "--folds", ["4"], "k", 4),
+    ("crossval", "--minutes", ["2.5"], "recipe/train/minutes", 2.5),
+    ("crossval", "--epochs", ["7"], "recipe/train/epochs", 7),
+    ("crossval", "--set", ["model.width=32"], "recipe/model/width", 32),
+    ("crossval", "--annotation", ["gold"], "annotation", "gold"),
+    ("crossval", "--device", ["cpu"], "recipe/train/device", "cpu"),
+    ("crossval", "--seed", ["4"], "recipe/train/seed", 4),
+    ("reproduce", "--data", ["x"], "data", Path("x")),
+    ("reproduce", "--out", ["x"], "out", Path("x")),
+    ("reproduce", "--minutes", ["2.5"], "minutes", 2.5),
+    ("reproduce", "--folds", ["4"], "folds", 4),
+    ("reproduce", "--quick", [], "quick", True),
+    ("reproduce", "--annotation", ["gold"], "annotation", "gold"),
+    ("simulate", "--out", ["x"], "out", Path("x")),
+    ("simulate", "--modality", ["fluorescence"], "scene/modality", "fluorescence"),
+    ("simulate", "--morphology", ["round"], "scene/morphology", "round"),
+    ("simulate", "--frames", ["3"], "scene/frames", 3),
+    ("simulate", "--height", ["64"], "scene/height", 64),
+    ("simulate", "--width", ["96"], "scene/width", 96),
+    ("simulate", "--cells", ["5"], "scene/cells", 5),
+    ("simulate", "--seed", ["4"], "scene/seed", 4),
+    ("simulate", "--varied", ["6"], "count", 6),
+    ("simulate", "--set", ["photons=50"], "scene/photons", 50),
+    ("expand", "--data", ["x"], "path", Path("x")),
+    ("expand", "--out", ["x"], "out", Path("x")),
+    ("expand", "--total", ["9"], "total", 9),
+    ("expand", "--recipe", ["ctc-unet"], "augment", load_recipe("ctc-unet").augment),
+    ("expand", "--seed", ["4"], "seed", 4),
+    ("fetch", "--to", ["x"], "destination", Path("x")),
+    ("fetch", "--addresses", ["x.toml"], "addresses", Path("x.toml")),
+    ("info", "--axes", ["YX"], "axes", "YX"),
+    ("info", "--channel", ["0"], "channel", 0),
+]
+PRINTED = {("segment", "--json"), ("evaluate", "--json")}  # see test_segment_command
+DEFAULTS = {("segment", "--split")}  # the other side of --no-split
+
+
+class StopHere(Exception):  # noqa: N818  ends a verb that has handed on its arguments
+    pass
+
+
+@pytest.fixture
+def arrived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Runs a verb with its recipe replaced, and gives the arguments that got there."""
+    dataset = open_dataset(write_discs(tmp_path, ("a",)))
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(verb: str, *words: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        with monkeypatch.context() as patch:
+            for target in SPIES[verb]:
+                _spy(patch, target, found, dataset if target == DATASET else None)
+            if verb == "segment":
+                _spy_on_model(patch, found)
+            result = CliRunner().invoke(app, [*BASE[verb], *words])
+        assert isinstance(result.exception, StopHere), result.output
+        return found
+
+    return invoke
+
+
+def _spy(patch: pytest.MonkeyPatch, target: str, found: dict[str, Any], answer: object) -> None:
+    module, name = target.split(":")
+    signature = inspect.signature(getattr(import_module(module), name))
+
+    def spy(*args: object, **kwargs: object) -> object:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        found.update(bound.arguments)
+        if answer is None:
+            raise StopHere
+        return answer
+
+    patch.setattr(import_module(module), name, spy)
+
+
+def _spy_on_model(patch: pytest.MonkeyPatch, found: dict[str, Any]) -> None:
+    from tests.cases import bright_segmenter
+
+    from softlight.inference.predict import Segmenter
+
+    def from_saved(name: str, *, device: str) -> Segmenter:
+        found.update(name_or_folder=name, device=device)
+        return bright_segmenter()
+
+    patch.setattr(Segmenter, "from_saved", staticmethod(from_saved))
+
+
+def look_up(found: dict[str, Any], path: str) -> object:
+    value: Any = found
+    for part in path.split("/"):
+        value = value.get(part) if isinstance(value, dict) else getattr(value, part)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("verb", "flag", "given", "path", "expected"),
+    TABLE,
+    ids=[f"{row[0]} {row[1]}" for row in TABLE],
+)
+def test_a_flag_arrives(
+    arrived: Callable[..., dict[str, Any]],
+    verb: str,
+    flag: str,
+    given: list[str],
+    path: str,
+    expected: object,
+) -> None:
+    assert look_up(arrived(verb), path) != expected
+    assert look_up(arrived(verb, flag, *given), path) == expected
+
+
+def test_the_table_has_every_flag() -> None:
+    command = typer.main.get_command(app)
+    flags = {
+        (verb, flag)
+        for verb, sub in command.commands.items()  # type: ignore[attr-defined]
+        for param in sub.params
+        for flag in (*param.opts, *param.secondary_opts)
+        if flag.startswith("--") and flag != "--help"
+    }
+    assert flags == {(row[0], row[1]) for row in TABLE} | PRINTED | DEFAULTS
+
+
+def test_varied_scenes_take_what_they_can(arrived: Callable[..., dict[str, Any]]) -> None:
+    words = ("--varied", "2", "--modality", "fluorescence", "--height", "64", "--seed", "9")
+    found = arrived("simulate", *words)
+    assert (found["count"], found["modality"], found["size"], found["seed"]) == (
+        2,
+        "fluorescence",
+        (64, 256),
+        9,
+    )
+
+
+def test_epochs_go_before_a_budget_of_the_recipe(arrived: Callable[..., dict[str, Any]]) -> None:
+    timed = arrived("crossval", "--set", "train.minutes=3")
+    assert timed["recipe"].train.minutes == 3
+    found = arrived("train", "--epochs", "5")
+    assert found["settings"] == {"train.epochs": 5, "train.minutes": None}
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("a.b=3", 3),
+        ("a.b=3.5", 3.5),
+        ("a.b=true", True),
+        ("a.b=[1, 2]", [1, 2]),
+        ("a.b=sgd", "sgd"),
+        ("a.b='sgd'", "sgd"),
+        ("a.b=x=y", "x=y"),
+        (" a.b =1", 1),
+    ],
+)
+def test_settings_are_read_as_toml_and_else_as_text(word: str, value: object) -> None:
+    from softlight.apps.commands.training import parse_assignments
+
+    assert parse_assignments([word]) == {"a.b": value}
