@@ -110,7 +110,7 @@ class LossConfig(_Frozen):
     """A weighted sum of losses and how classes weigh in it."""
 
     terms: tuple[LossTerm, ...] = (LossTerm(name="bce"),)
-    class_weights: Literal["none", "auto"] | tuple[float, ...] = "none"  # auto: from the data
+    class_weights: Literal["none", "auto"] | tuple[Size, ...] = "none"  # auto: from the data
 
 
 class OptimizerConfig(_Frozen):

@@ -60,6 +60,7 @@ TABLE: list[Row] = [
     ("segment", "--no-split", [], "options/touching", False),
     ("segment", "--flips", [], "options/flips", True),
     ("segment", "--ome-zarr", ["0.5"], "options/ome_zarr", "0.5"),
+    ("segment", "--movie", [], "as_movies", True),
     ("evaluate", "--data", ["x"], "data", Path("x")),
     ("evaluate", "--out", ["x"], "out", Path("x")),
     ("evaluate", "--model", ["m"], "model", "m"),
@@ -115,7 +116,11 @@ TABLE: list[Row] = [
     ("info", "--axes", ["YX"], "axes", "YX"),
     ("info", "--channel", ["0"], "channel", 0),
 ]
-PRINTED = {("segment", "--json"), ("evaluate", "--json")}  # see test_segment_command
+PRINTED = {  # see test_segment_command, and the last test here
+    ("segment", "--json"),
+    ("evaluate", "--json"),
+    ("info", "--movie"),
+}
 DEFAULTS = {("segment", "--split")}  # the other side of --no-split
 
 
@@ -241,3 +246,11 @@ def test_settings_are_read_as_toml_and_else_as_text(word: str, value: object) ->
     from softlight.apps.commands.training import parse_assignments
 
     assert parse_assignments([word]) == {"a.b": value}
+
+
+def test_info_takes_a_folder_as_a_movie(tmp_path: Path) -> None:
+    images = write_discs(tmp_path, ("t0", "t1")) / "images"
+    stills = CliRunner().invoke(app, ["info", str(images)]).output
+    movie = CliRunner().invoke(app, ["info", str(images), "--movie"]).output
+    assert len(stills.splitlines()) == 2
+    assert movie.startswith("images: 2 x ")

@@ -212,3 +212,31 @@ def test_ome_zarr_is_written_when_asked(tmp_path: Path) -> None:
     assert not (tmp_path / "plain" / "ome-zarr").exists()
     segment([file], bright_segmenter(), tmp_path / "out", options=Options(ome_zarr="0.4"))
     assert (tmp_path / "out" / "ome-zarr" / "two.ome.zarr").is_dir()
+
+
+def test_labels_never_replace_the_images_they_are_of(tmp_path: Path) -> None:
+    image = write(tmp_path / "run" / "labels" / "a.tif", TWO)
+    before = image.read_bytes()
+    with pytest.raises(ValueError, match=r"would replace 1 of the images"):
+        segment([image.parent], bright_segmenter(), tmp_path / "run")
+    assert image.read_bytes() == before
+
+
+def test_a_failure_leaves_no_labels_of_an_older_run(tmp_path: Path) -> None:
+    stale = write(tmp_path / "out" / "labels" / "bad.tif", TWO)
+    bad = tmp_path / "bad.tif"
+    bad.write_bytes(b"II*\0nothing")
+    (result,) = segment([bad], bright_segmenter(), tmp_path / "out")
+    assert result.error
+    assert not stale.exists()
+    assert (tmp_path / "out" / "frames.csv").read_text().startswith("file,frame,")
+
+
+def test_a_folder_of_frames_is_one_movie_if_asked(tmp_path: Path) -> None:
+    for frame in range(3):
+        write(tmp_path / "movie" / f"t{frame:03}.tif", TWO)
+    folder = [tmp_path / "movie"]
+    stills = segment(folder, bright_segmenter(), tmp_path / "stills")
+    movie = segment(folder, bright_segmenter(), tmp_path / "whole", as_movies=True)
+    assert [result.frames for result in stills] == [1, 1, 1]
+    assert [result.frames for result in movie] == [3]

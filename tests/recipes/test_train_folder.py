@@ -115,14 +115,22 @@ def test_resuming_what_never_began_is_an_error(data: Path, tmp_path: Path) -> No
         train_folder(tiny_recipe(), data, tmp_path, resume=True)
 
 
-def test_a_run_begun_anew_cannot_be_resumed_from_the_one_before(
+def test_forgetting_to_resume_never_destroys_a_run(
     data: Path, trained: Trained, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(trained.folder, tmp_path / "copy")
+    with pytest.raises(ConfigError, match="holds a training run already"):
+        train_folder(tiny_recipe(), data, copy)
     assert has_checkpoint(copy)
-    with pytest.raises(KeyboardInterrupt):
-        train_folder(tiny_recipe(), data, copy, callbacks=[Interrupt(0)])
-    assert not has_checkpoint(copy)
+
+
+def test_a_run_cannot_go_on_with_other_images(data: Path, trained: Trained, tmp_path: Path) -> None:
+    copy = shutil.copytree(trained.folder, tmp_path / "copy")
+    other = shutil.copytree(data, tmp_path / "other")
+    for folder in ("images", "labels"):
+        sorted((other / folder).iterdir())[-1].unlink()
+    with pytest.raises(ConfigError, match="was started with other images"):
+        train_folder(tiny_recipe(), other, copy, resume=True)
 
 
 def test_validation_by_name(data: Path, tmp_path: Path) -> None:

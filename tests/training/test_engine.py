@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -159,6 +160,20 @@ def test_nan_stops_with_advice(tmp_path: Path) -> None:
     hot = trainer(tmp_path, optimizer=OptimizerConfig(name="sgd", learning_rate=1e30), epochs=20)
     with pytest.raises(TrainingStoppedError, match=r"The loss became .* Try a smaller one"):
         hot.fit(batches(), decoded_discs(2))
+
+
+def test_nan_that_shows_in_validation_first_stops_with_advice(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    validate = run.task.validate
+
+    def spoilt(network: torch.nn.Module, *rest: Any, **named: Any) -> dict[str, float]:
+        next(network.parameters()).data.fill_(math.nan)
+        return validate(network, *rest, **named)
+
+    run.task.validate = spoilt  # type: ignore[method-assign]
+    with pytest.raises(TrainingStoppedError, match=r"The loss became nan .* Try a smaller one"):
+        run.fit(batches(), decoded_discs(1))
+    assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
 def test_unknown_monitor_lists_the_right_ones(tmp_path: Path) -> None:

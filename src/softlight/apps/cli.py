@@ -59,7 +59,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    """What went wrong, in words, on one line."""
+    """What went wrong, in words; a list of bad files keeps its lines."""
     if _is_out_of_memory(error):
         return (
             "There is not enough memory. Close other programs, use smaller images or tiles, or "
@@ -68,4 +68,4 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror}{where}. Check the path, its permissions and the free space."
-    return " ".join(str(error).split()) or type(error).__name__
+    return str(error).strip() or type(error).__name__

@@ -24,7 +24,7 @@ from softlight.config import DataConfig
 from softlight.data.augment import Augmenter
 from softlight.data.cells import median_cell_diameter
 from softlight.data.normalize import Preprocessor
-from softlight.data.samples import DataError, Sample
+from softlight.data.samples import SHOWN_PROBLEMS, DataError, Sample
 from softlight.data.weights import pixel_weights
 
 CACHE_BYTES_IN_MEMORY = 2 * 1024**3
@@ -108,9 +108,14 @@ def decode(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Decoded]:
     """Every sample read, normalised and resized, ready for all epochs; in memory, or in a cache."""
-    decoded = []
+    decoded, problems = [], []
     for index, sample in enumerate(samples):
         annotated = sample.read()
+        try:
+            to_classes(annotated.labels, class_count, name=sample.name)
+        except DataError as error:
+            problems.append(str(error))
+            continue
         image = preprocessor.image(annotated.image, pixel_size_um=annotated.pixel_size_um)
         scale = {"pixel_size_um": annotated.pixel_size_um}
         labels = preprocessor.labels(annotated.labels, **scale)
@@ -130,7 +135,13 @@ def decode(
         )
         if progress is not None:
             progress(index + 1, len(samples))
+    if problems:
+        raise DataError(problems[0] if len(problems) == 1 else _together(problems))
     return decoded
+
+
+def _together(problems: Sequence[str]) -> str:
+    return f"{len(problems)} images cannot be used:\n" + "\n".join(problems[:SHOWN_PROBLEMS])
 
 
 def _kept(array: npt.NDArray[Any], cache: Cache | None) -> npt.NDArray[Any]:

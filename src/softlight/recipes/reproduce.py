@@ -39,7 +39,7 @@ def reproduce(
     *,
     data: Path | None = None,
     minutes: float | None = None,
-    folds: int = 3,
+    folds: int | None = None,
     quick: bool = False,
     annotation: str = "auto",
     watch: Callable[[str], Sequence[Callback]] = lambda _: (),
@@ -52,7 +52,7 @@ def reproduce(
         out: one folder a variant and fold, and the tables.
         data: real images; None simulates a set of the same kind.
         minutes: of training, for each variant and fold; None takes each recipe's epochs.
-        folds: held out by well or movie.
+        folds: held out by well or movie; None is 3, or 2 with ``quick``.
         annotation: of a Challenge folder: auto, gold, silver or complete.
         quick: small networks and two folds, to see that all works; its figures mean little.
         watch: gives the callbacks of one fold by its name.
@@ -69,7 +69,7 @@ def reproduce(
     dataset = open_dataset(data, annotation=annotation)
     for line in dataset.notes:
         note(line)
-    folds = 2 if quick else folds
+    folds = folds or (2 if quick else 3)
     paper, modern = load_recipe(name), load_recipe(f"{name}-modern")
     tables = []
     for recipe in (_budgeted(r, minutes=minutes, quick=quick) for r in (paper, modern)):

@@ -67,7 +67,7 @@ def score_predictions(
     """Label images in a folder, named like the samples, scored against them."""
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder. Give the one with the predicted label images.")
-    files = {path.stem: path for path in frame_files(folder)}
+    files = _by_sample({path.stem: path for path in frame_files(folder)}, samples)
     missing = [sample.name for sample in samples if sample.name not in files]
     if missing:
         raise DataError(
@@ -84,6 +84,19 @@ def score_predictions(
         if progress is not None:
             progress(index + 1, len(samples))
     return scored
+
+
+def _by_sample(files: dict[str, Path], samples: Sequence[Sample]) -> dict[str, Path]:
+    """The file of each sample by its name; of one Challenge movie also ``t000`` or ``mask000``."""
+    found = {sample.name: files[sample.name] for sample in samples if sample.name in files}
+    if len({sample.group for sample in samples}) > 1:
+        return found
+    for sample in samples:
+        frame = sample.tags.get("frame", "")
+        for stem in (f"t{frame:>03}", f"mask{frame:>03}"):
+            if frame and stem in files:
+                found.setdefault(sample.name, files[stem])
+    return found
 
 
 def to_table(scored: Sequence[Scored]) -> pd.DataFrame:

@@ -24,6 +24,15 @@ from softlight.io.zarr import write_ome_zarr
 from softlight.recipes.provenance import stamp
 
 DEFAULT_DIAMETER_PX = 20.0  # where the model does not know the size of its cells
+COLUMNS = [
+    "file",
+    "frame",
+    "time_min",
+    "cells",
+    "confluence",
+    "median_area_px",
+    "median_area_um2",
+]
 CENTRES_APART = 0.25  # of a diameter, at least: the best on true masks (docs/reference/prediction)
 
 
@@ -85,6 +94,7 @@ def segment(
     *,
     reading: Reading | None = None,
     options: Options | None = None,
+    as_movies: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[SegmentedFile]:
     """Every input file segmented into ``out``; a file that cannot be read does not stop the rest.
@@ -95,13 +105,18 @@ def segment(
         out: ``labels/``, ``frames.csv``, ``run.json`` go here.
         reading: what the files do not say themselves.
         options: how foreground becomes labels.
+        as_movies: each folder is one movie, the files in it its frames.
         progress: told (file name, frames done, frames in all).
     """
     reading, options = reading or Reading(), options or Options()
-    files = find_images(inputs)
+    files = [Path(path) for path in inputs] if as_movies else find_images(inputs)
+    names = output_names(files)
+    targets = [out / "labels" / f"{name}.tif" for name in names]
+    _spare_inputs(files, targets)
+    (out / "labels").mkdir(parents=True, exist_ok=True)
     results = []
-    for path, name in zip(files, output_names(files), strict=True):
-        target = out / "labels" / f"{name}.tif"
+    for path, target in zip(files, targets, strict=True):
+        target.unlink(missing_ok=True)  # else a failure would leave an older run's labels
         results.append(_segment_file(path, target, segmenter, reading, options, progress))
     shared = _shared([path.name for path in files])
     for result in results:
@@ -109,6 +124,17 @@ def segment(
             result.rows = [{**row, "file": str(result.source)} for row in result.rows]
     _write_summary(results, segmenter, out, reading, options)
     return results
+
+
+def _spare_inputs(files: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Raise before anything is written if labels would replace an image."""
+    written = {target.resolve() for target in targets}
+    lost = [path for path in files if path.resolve() in written]
+    if lost:
+        raise ValueError(
+            f"The labels would replace {len(lost)} of the images, the first {lost[0]}. Give --out "
+            "another folder."
+        )
 
 
 def output_names(files: Sequence[Path]) -> list[str]:
@@ -279,7 +305,7 @@ def _write_summary(
     reading: Reading,
     options: Options,
 ) -> None:
-    table = pd.DataFrame([row for result in results for row in result.rows])
+    table = pd.DataFrame([row for result in results for row in result.rows], columns=COLUMNS)
     with replacing(out / "frames.csv") as temporary:
         table.to_csv(temporary, index=False)
     run = {

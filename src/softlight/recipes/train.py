@@ -68,7 +68,7 @@ def train(
     """
     run = out / RUN_FOLDER
     _check_parts(recipe)
-    _keep_recipe(recipe, run, resume=resume)
+    _claim(recipe, split, run, resume=resume)
     preprocessor = Preprocessor(recipe.preprocess, in_channels=recipe.model.in_channels)
     names = {sample.name for sample in split.train}
     apart = [sample for sample in split.validation if sample.name not in names]
@@ -124,18 +124,33 @@ def _check_parts(recipe: Recipe) -> None:
     _task(recipe.loss, np.ones(len(recipe.classes), np.int64), len(recipe.classes))
 
 
-def _keep_recipe(recipe: Recipe, run: Path, *, resume: bool) -> None:
-    """Write the recipe beside the run; a resumed run must be of the same recipe."""
-    path, text = run / "recipe.toml", to_toml(recipe)
-    if resume and path.is_file() and path.read_text(encoding="utf-8") != text:
+def _claim(recipe: Recipe, split: Split, run: Path, *, resume: bool) -> None:
+    """Write what this run is made of; a resumed run must be of the same recipe and images.
+
+    A run that is there already is never thrown away by forgetting to resume it.
+    """
+    if not resume and (run / CHECKPOINT).is_file():
         raise ConfigError(
-            f"{run} was started with other settings (see {path.name} there). Resume with "
-            "the same ones, or train into another folder."
+            f"{run.parent} holds a training run already. Go on with it by --resume, or train into "
+            "another folder."
         )
-    if not resume:  # else a run that stops early could be resumed from the one before it
-        (run / CHECKPOINT).unlink(missing_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    images = "".join(
+        f"{part} {sample.name}\n"
+        for part, samples in (("train", split.train), ("validate", split.validation))
+        for sample in samples
+    )
+    for name, text, what in (
+        ("recipe.toml", to_toml(recipe), "settings"),
+        ("images.txt", images, "images"),
+    ):
+        path = run / name
+        if resume and path.is_file() and path.read_text(encoding="utf-8") != text:
+            raise ConfigError(
+                f"{run} was started with other {what} (see {name} there), and a run cannot be "
+                "changed or prolonged. Resume with the same ones, or train into another folder."
+            )
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _task(loss: LossConfig, counts: npt.NDArray[np.int64], class_count: int) -> SegmentationTask:

@@ -207,6 +207,8 @@ class Trainer:
             judged, validation, move=self._move, autocast=self.fabric.autocast
         )
         state.elapsed_s += time.monotonic() - began
+        if not self._is_finite(measures):
+            raise TrainingStoppedError(self._nan_advice(measures["loss"]))
         state.epoch += 1
         row: Row = {
             "epoch": state.epoch,
@@ -264,6 +266,12 @@ class Trainer:
         )
 
     # ---- the best weights, and the trap of one class ------------------------------------------
+
+    def _is_finite(self, measures: dict[str, float]) -> bool:
+        """Whether the weights are; a loss of nan alone may be a validation without known pixels."""
+        if math.isfinite(measures["loss"]):
+            return True
+        return all(bool(tensor.isfinite().all()) for tensor in self._judged().state_dict().values())
 
     def _score(self, value: float) -> float:
         """Higher is better; an undefined measure is the worst."""

@@ -137,12 +137,15 @@ def info(
     inputs: Annotated[list[Path], typer.Argument(help="Images, movies or folders of them.")],
     axes: Annotated[str | None, typer.Option(help="Axes of the file, as TCYX.")] = None,
     channel: Annotated[int | None, typer.Option(help="Channel to take, from 0.")] = None,
+    as_movies: Annotated[
+        bool, typer.Option("--movie", help="Each folder is one movie, its files the frames.")
+    ] = False,
 ) -> None:
     """Say how files are read: axes, size, type, pixel size, interval."""
     from softlight.io.images import ImageError, find_images, open_movie
 
     failed = False
-    for path in find_images(inputs):
+    for path in inputs if as_movies else find_images(inputs):
         try:
             movie = open_movie(path, axes=axes, channel=channel)
         except ImageError as error:

@@ -42,6 +42,9 @@ def segment(
     inputs: Annotated[list[Path], typer.Argument(help="Images, movies or folders of them.")],
     model: Model,
     out: Annotated[Path, typer.Option("--out", help="Folder for labels, table and report.")],
+    as_movies: Annotated[
+        bool, typer.Option("--movie", help="Each folder is one movie, its files the frames.")
+    ] = False,
     axes: Annotated[
         str | None, typer.Option(help="Axes of the files, as TCYX, where the guess is wrong.")
     ] = None,
@@ -84,6 +87,7 @@ def segment(
             out,
             reading=Reading(axes, channel, pixel_size_um, interval_min),
             options=Options(threshold, min_area_px, touching, flips, ome_zarr),
+            as_movies=as_movies,
             progress=lambda _, done, total: progress(done, total),
         )
     report = run_page(results, segmenter, out)

@@ -197,7 +197,10 @@ def reproduce(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for models and tables.")] = None,
     minutes: Minutes = None,
-    folds: Annotated[int, typer.Option("--folds", help="Parts, cut by well or movie.")] = 3,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", help="Parts, cut by well or movie: 3, or 2 with --quick."),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Under two minutes: small networks, two folds.")
     ] = False,
