@@ -12,6 +12,8 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "Movie": "softlight.io.images",
+    "Options": "softlight.recipes.segment",
+    "Reading": "softlight.recipes.segment",
     "Recipe": "softlight.config",
     "Scene": "softlight.simulate.scene",
     "Segmenter": "softlight.inference.predict",
@@ -26,8 +28,11 @@ _HOMES = {
     "open_movie": "softlight.io.images",
     "read_labels": "softlight.io.labels",
     "reproduce": "softlight.recipes.reproduce",
+    "report_on": "softlight.recipes.pages",
+    "run_demo": "softlight.recipes.demo",
     "segment": "softlight.recipes.segment",
     "simulate_movie": "softlight.simulate.movie",
+    "simulate_varied": "softlight.recipes.simulation",
     "train": "softlight.recipes.train_folder",
     "write_labels": "softlight.io.labels",
 }
@@ -46,6 +51,7 @@ def __getattr__(name: str) -> Any:
 _NAMES_AT_HOME = {
     "evaluate_folder": "evaluate",
     "list_models": "list_shipped",
+    "report_on": "run_page",
     "simulate_movie": "simulate",
     "train": "train_folder",
 }
