@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from softlight.simulate.cells import Cell
 
 Floats = NDArray[np.float64]
 Pixels = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -28,6 +25,20 @@ class Process:
     reach: float  # share of the path that is grown now
 
 
+class Body(Protocol):
+    """What a process must know of the cell that it grows from."""
+
+    y: float
+    x: float
+    angle: float
+    roundness: float
+    processes: list[Process]
+
+    @property
+    def radius(self) -> float:
+        """Of a circle as large as the cell, in pixels."""
+
+
 def new_process(rng: np.random.Generator) -> Process:
     """A process that leaves the cell in a random direction and wanders."""
     points = 24
@@ -41,7 +52,7 @@ def new_process(rng: np.random.Generator) -> Process:
     return Process(path, at, branch, float(rng.uniform(0.7, 1.5)), float(rng.uniform(0.5, 1.0)))
 
 
-def process_pixels(cell: Cell, *, shape: tuple[int, int], margin: int) -> Pixels:
+def process_pixels(cell: Body, *, shape: tuple[int, int], margin: int) -> Pixels:
     """Rows and columns of the pixels that the cell's processes cover."""
     found = [
         _path_pixels(path, width, cell, shape=shape, margin=margin)
@@ -68,7 +79,7 @@ def _grown_paths(process: Process, reach: float) -> list[tuple[Floats, float]]:
 
 
 def _path_pixels(
-    path: Floats, width: float, cell: Cell, *, shape: tuple[int, int], margin: int
+    path: Floats, width: float, cell: Body, *, shape: tuple[int, int], margin: int
 ) -> Pixels:
     """Pixels within a disc that runs along the path and gets thinner."""
     count = int(np.hypot(*np.diff(path, axis=0).T).sum() * cell.radius * 1.5) + 2
