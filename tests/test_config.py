@@ -147,3 +147,9 @@ def test_an_unknown_recipe_lists_the_known_ones(tmp_path: Path) -> None:
     mine.write_text(to_toml(tiny_recipe()))
     assert load_recipe(mine) == tiny_recipe()
     assert load_recipe(str(mine)) == tiny_recipe()
+
+
+@pytest.mark.parametrize("weights", [(0.0, 0.0), (1.0, -2.0)])
+def test_class_weights_are_above_zero(weights: tuple[float, float]) -> None:
+    with pytest.raises(ConfigError, match=r"class_weights.*greater than 0"):
+        parse_recipe({"name": "x", "loss": {"class_weights": list(weights)}})

@@ -10,7 +10,6 @@ from tests.docs.pages import PAGES, ROOT, name, prose
 import softlight
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-LATER = {"docs/results.md"}  # written when the figures are there
 OF_A_MACHINE = re.compile(
     r"(?<![\w.}/])/(?:work|home|root|Users|mnt|opt)/\w"
     r"|(?:index-url|pythonhosted|://pypi\.|download\.pytorch\.org)"
@@ -33,8 +32,7 @@ def test_links_between_pages_resolve(page: Path) -> None:
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         if not target.exists():
-            if name(target) not in LATER:
-                broken.append(link)
+            broken.append(link)
         elif anchor and anchor not in anchors(target):
             broken.append(link)
     assert not broken, f"{name(page)}: {', '.join(broken)}"
