@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from softlight.data.samples import DataError, Sample, counted, listed
 
 By = Literal["group", "image"]
+Item = TypeVar("Item")
 Unit = tuple[Sample, ...]  # samples that stay on one side
 
 _DEALS = 200  # tried for balanced folds, fewer with many units
@@ -75,12 +76,12 @@ def split_fraction(
     return Split(train, validation, note)
 
 
-def spread(samples: Sequence[Sample], most: int) -> tuple[Sample, ...]:
-    """At most so many samples, evenly spread in the order given; all of them where most is 0."""
-    if most == 0 or len(samples) <= most:
-        return tuple(samples)
-    chosen = np.linspace(0, len(samples) - 1, most).round().astype(int)
-    return tuple(samples[index] for index in chosen)
+def spread(items: Sequence[Item], most: int) -> tuple[Item, ...]:
+    """At most so many items, evenly spread in the order given; all of them where most is 0."""
+    if most == 0 or len(items) <= most:
+        return tuple(items)
+    chosen = np.linspace(0, len(items) - 1, most).round().astype(int)
+    return tuple(items[index] for index in chosen)
 
 
 def split_list(samples: Sequence[Sample], names: Iterable[str]) -> Split:

@@ -12,6 +12,7 @@ import numpy as np
 from softlight.config import Recipe, with_settings
 from softlight.data.cells import median_cell_diameter
 from softlight.data.samples import DataSet, Sample
+from softlight.data.splits import spread
 from softlight.recipes.library import load_recipe
 
 LOOKED_AT = 12  # images, spread over the set
@@ -46,8 +47,7 @@ class Look:
 
 def look(samples: Sequence[Sample]) -> Look:
     """What a spread of the images is like."""
-    chosen = np.linspace(0, len(samples) - 1, min(len(samples), LOOKED_AT)).round().astype(int)
-    opened = [samples[index].read() for index in chosen]
+    opened = [sample.read() for sample in spread(samples, LOOKED_AT)]
     lows, highs = zip(*(np.percentile(item.image, (1, 99)) for item in opened), strict=True)
     diameters = [median_cell_diameter(item.labels) for item in opened]
     dtype = opened[0].image.dtype

@@ -16,7 +16,7 @@ from softlight.data.augment import Augmenter
 from softlight.data.loader import Cache, Decoded, TrainingBatches, count_classes, decode
 from softlight.data.normalize import Preprocessor
 from softlight.data.samples import listed
-from softlight.data.splits import Split
+from softlight.data.splits import Split, spread
 from softlight.data.unlabelled import doubting
 from softlight.io.files import replacing
 from softlight.losses import automatic_class_weights, build_loss
@@ -84,9 +84,7 @@ def train(
         batches = TrainingBatches(
             training, Augmenter(recipe.augment), recipe.data, seed=recipe.train.seed
         )
-        judges = (
-            _spread(held_out, MOST_VALIDATED) if held_out else _spread(training, MOST_REVISITED)
-        )
+        judges = spread(held_out, MOST_VALIDATED) if held_out else spread(training, MOST_REVISITED)
         result = trainer.fit(batches, judges, resume=resume)
     spec = _spec(recipe, training, len(held_out), provenance or {})
     spec = save_model(out, result.network, spec, card=_card(spec, result))
@@ -178,14 +176,6 @@ def _partly_annotated(training: Sequence[Decoded]) -> str:
     return (
         f"Not annotated for sure, so left out of training, are parts of {listed(names, shown=5)}."
     )
-
-
-def _spread(images: Sequence[Decoded], most: int) -> list[Decoded]:
-    """At most so many images, spread evenly over all."""
-    if len(images) <= most:
-        return list(images)
-    chosen = np.linspace(0, len(images) - 1, most).round().astype(int)
-    return [images[index] for index in chosen]
 
 
 def _spec(
