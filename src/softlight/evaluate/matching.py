@@ -62,7 +62,7 @@ def overlap_of(truth: Labels, predicted: Labels, *, valid: Mask | None = None) -
     """
     truth, predicted, valid = _comparable(truth, predicted, valid)
     if valid is not None:
-        truth, predicted = _without_unknown(truth, valid), _without_unknown(predicted, valid)
+        truth, predicted = known_cells(truth, valid), known_cells(predicted, valid)
     either = (truth > 0) | (predicted > 0)
     base = int(predicted.max(initial=0)) + 1  # labels fit 31 bits, so a pair of them fits 62
     pairs, counts = np.unique(truth[either] * base + predicted[either], return_counts=True)
@@ -79,6 +79,16 @@ def overlap_of(truth: Labels, predicted: Labels, *, valid: Mask | None = None) -
         np.searchsorted(predicted_labels, of_predicted[both]),
         counts[both].astype(np.int64),
     )
+
+
+def known_cells(labels: Counts, valid: Mask) -> Counts:
+    """The labels on valid pixels, less those with more than half of their pixels elsewhere."""
+    values, place = np.unique(labels, return_inverse=True)
+    total = np.bincount(place.ravel(), minlength=len(values))
+    inside = np.bincount(place.ravel(), weights=valid.ravel(), minlength=len(values))
+    kept = np.where(2 * inside >= total, values, 0)
+    found: Counts = np.where(valid, kept[place.reshape(labels.shape)], 0)
+    return found
 
 
 def match(overlap: Overlap, iou: float = 0.5) -> Indices:
@@ -129,16 +139,6 @@ def _areas(labels: Counts, counts: npt.NDArray[np.intp]) -> tuple[Counts, Counts
     values, place = np.unique(labels, return_inverse=True)
     area = np.bincount(place, weights=counts, minlength=len(values)).astype(np.int64)
     return values[values > 0], area[values > 0]
-
-
-def _without_unknown(labels: Counts, valid: Mask) -> Counts:
-    """The labels on valid pixels, less those with more than half of their pixels elsewhere."""
-    values, place = np.unique(labels, return_inverse=True)
-    total = np.bincount(place.ravel(), minlength=len(values))
-    inside = np.bincount(place.ravel(), weights=valid.ravel(), minlength=len(values))
-    kept = np.where(2 * inside >= total, values, 0)
-    found: Counts = np.where(valid, kept[place.reshape(labels.shape)], 0)
-    return found
 
 
 def _comparable(
