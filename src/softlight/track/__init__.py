@@ -1,0 +1,1 @@
+"""Cells followed through time: drift, links, gaps, divisions, repair, lineage."""
