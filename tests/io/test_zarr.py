@@ -6,7 +6,7 @@ import tifffile
 import zarr
 
 from softlight.io.images import ImageError, find_images, open_movie
-from softlight.io.labels import read_label_movie
+from softlight.io.labels import open_label_movie, write_labels
 from softlight.io.zarr import write_ome_zarr
 
 RNG = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def test_sizes_labels_and_metadata(tmp_path, version):
     movie = open_movie(path)
     assert (movie.name, movie.axes) == ("cells", "TYX")
     assert (movie.pixel_size_um, movie.frame_interval_min) == (0.65, 15)
-    np.testing.assert_array_equal(read_label_movie(path), LABELS)
+    np.testing.assert_array_equal(open_label_movie(path), LABELS)
     held = attributes(path, version)
     scale = held["multiscales"][0]
     assert [axis["name"] for axis in scale["axes"]] == ["t", "y", "x"]
@@ -70,6 +70,15 @@ def test_a_movie_is_written_frame_by_frame(tmp_path, version):
     found = open_movie(tmp_path / "a.zarr")
     assert (found.pixel_size_um, found.frame_interval_min) == (2, 3)
     np.testing.assert_array_equal(np.stack(list(found)), MOVIE)
+
+
+def test_labels_are_written_frame_by_frame(tmp_path, version):
+    write_labels(tmp_path / "a.tif", LABELS)
+    lazy = open_label_movie(tmp_path / "a.tif")
+    write_ome_zarr(tmp_path / "a.zarr", MOVIE, labels=lazy, version=version)
+    np.testing.assert_array_equal(list(open_label_movie(tmp_path / "a.zarr")), LABELS)
+    with pytest.raises(ImageError, match="they must agree"):
+        write_ome_zarr(tmp_path / "a.zarr", MOVIE[:, 1:], labels=lazy, version=version)
 
 
 def test_what_is_there_is_replaced_only_if_it_is_a_zarr(tmp_path):

@@ -10,7 +10,7 @@ from tests.cases import bright_segmenter
 from softlight.config import PreprocessConfig
 from softlight.inference.predict import Segmenter
 from softlight.io.images import ImageError
-from softlight.io.labels import read_label_movie, read_labels
+from softlight.io.labels import open_label_movie, read_labels
 from softlight.recipes.segment import (
     Options,
     Reading,
@@ -134,8 +134,8 @@ def test_a_movie_gives_a_stack(tmp_path: Path) -> None:
     file = write(tmp_path / "movie.tif", movie, imagej=True, metadata={"axes": "TYX"})
     reading = Reading(pixel_size_um=0.5, interval_min=10.0)
     (result,) = segment([file], bright_segmenter(), tmp_path / "out", reading=reading)
-    labels = read_label_movie(tmp_path / "out" / "labels" / "movie.tif")
-    assert labels.shape == movie.shape
+    labels = open_label_movie(tmp_path / "out" / "labels" / "movie.tif")
+    assert (len(labels), labels[0].shape) == (3, TWO.shape)
     assert [row["cells"] for row in result.rows] == [2, 2, 0]
     assert [row["time_min"] for row in result.rows] == [0, 10, 20]
     assert result.rows[1]["median_area_um2"] == result.rows[1]["median_area_px"] / 4

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 import tifffile
@@ -18,6 +23,7 @@ from softlight.io.stills import StillPlanes
 
 MAX_LABEL = 2**31 - 1
 _WHOLE = "biu"
+_CLASSIC_TIFF_BYTES = 4_000_000_000  # offsets of 32 bits
 _UNSIGNED = (np.uint8, np.uint16, np.uint32)
 
 
@@ -84,14 +90,35 @@ def read_labels(path: Path | str) -> NDArray[np.int32]:
     return _label_frame(planes, 0, path.name)
 
 
-def read_label_movie(path: Path | str) -> NDArray[np.int32]:
-    """The (T, Y, X) labels in a stack, an OME-Zarr or a folder of numbered label images."""
-    path = Path(path)
-    planes = _label_planes(path)
-    plan = plan_frames(planes.layout, name=path.name, axes=None, channel=None)
-    if plan.planes is not None:
-        raise ImageError(f"{path.name} has several channels; labels have one.")
-    return np.stack([_label_frame(planes, t, path.name) for t in range(plan.frames)])
+class LabelMovie(Sequence[NDArray[np.int32]]):
+    """The (Y, X) labels of each frame of a file, read when they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._planes = _label_planes(path)
+        plan = plan_frames(self._planes.layout, name=path.name, axes=None, channel=None)
+        if plan.planes is not None:
+            raise ImageError(f"{path.name} has several channels; labels have one.")
+        self._frames = plan.frames
+
+    def __len__(self) -> int:
+        return self._frames
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.int32]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[NDArray[np.int32]]: ...
+
+    def __getitem__(self, index: int | slice) -> NDArray[np.int32] | list[NDArray[np.int32]]:
+        if isinstance(index, slice):
+            return [self[t] for t in range(*index.indices(len(self)))]
+        return _label_frame(self._planes, range(len(self))[index], self.path.name)
+
+
+def open_label_movie(path: Path | str) -> LabelMovie:
+    """The labels in a stack, an OME-Zarr or a folder of numbered label images, frame by frame."""
+    return LabelMovie(Path(path))
 
 
 def smallest_type(largest: int) -> np.dtype[np.unsignedinteger]:
@@ -100,6 +127,55 @@ def smallest_type(largest: int) -> np.dtype[np.unsignedinteger]:
         if largest <= np.iinfo(kind).max:
             return np.dtype(kind)
     raise ImageError(f"The label {largest} does not fit 32 bits; relabel from 1.")
+
+
+@contextmanager
+def label_writer(path: Path | str) -> Iterator[Callable[[ArrayLike], None]]:
+    """A function that takes the (Y, X) labels of one frame after the other.
+
+    They become a deflate TIFF of the smallest type that holds them all if the block ends well.
+    One frame is in memory at a time: the type is known last, so the frames wait compressed in a
+    nameless file, which is gone even if the program is killed.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent) as spool:
+        waiting = _Waiting(spool, path.name)
+        yield waiting.add
+        if not waiting.sizes:
+            raise ImageError(f"There is no frame to write to {path.name}; give at least one.")
+        _write_tiff(path, waiting, len(waiting.sizes), waiting.shape, waiting.largest)
+
+
+class _Waiting:
+    """Compressed frames in a file, and what must be known of them before they are written."""
+
+    def __init__(self, file: Any, name: str) -> None:
+        self._file, self._name = file, name
+        self.sizes: list[tuple[int, np.dtype[np.unsignedinteger]]] = []
+        self.shape: tuple[int, ...] = ()
+        self.largest = 0
+
+    def add(self, labels: ArrayLike) -> None:
+        whole = as_labels(_frame_of(labels), self._name)
+        if self.sizes and whole.shape != self.shape:
+            raise ImageError(
+                f"Labels of {whole.shape} come after labels of {self.shape} in {self._name}; the "
+                "frames of one movie must have one size."
+            )
+        self.shape = whole.shape
+        largest = int(whole.max())
+        self.largest = max(self.largest, largest)
+        kind = smallest_type(largest)
+        packed = zlib.compress(whole.astype(kind).tobytes(), 1)
+        self.sizes.append((len(packed), kind))
+        self._file.write(packed)
+
+    def __iter__(self) -> Iterator[NDArray[np.unsignedinteger]]:
+        self._file.seek(0)
+        for size, kind in self.sizes:
+            pixels = zlib.decompress(self._file.read(size))
+            yield np.frombuffer(pixels, kind).reshape(self.shape)
 
 
 def write_labels(path: Path | str, labels: ArrayLike) -> None:
@@ -111,15 +187,39 @@ def write_labels(path: Path | str, labels: ArrayLike) -> None:
             f"Labels of shape {array.shape} cannot be written; give (Y, X) or (T, Y, X)."
         )
     whole = as_labels(array, path.name)
-    small = whole.astype(smallest_type(int(whole.max())))
-    axes = "TYX"[3 - array.ndim :]
+    frames = whole.reshape(-1, *whole.shape[-2:])
+    _write_tiff(path, frames, len(frames), frames.shape[1:], int(whole.max()))
+
+
+def _frame_of(labels: ArrayLike) -> NDArray[np.generic]:
+    array = np.asarray(labels)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ImageError(f"Labels of shape {array.shape} are no frame; give (Y, X).")
+    return array
+
+
+def _write_tiff(
+    path: Path,
+    frames: Iterable[NDArray[Any]],
+    count: int,
+    shape: tuple[int, ...],
+    largest: int,
+) -> None:
+    """The frames as pages of one file; a single one has no time axis."""
+    kind = smallest_type(largest)
+    lead = (count,) if count > 1 else ()
+    pages = (frame.astype(kind, copy=False) for frame in frames)
     with replacing(path) as temporary:
         tifffile.imwrite(
             temporary,
-            small,
+            pages if lead else next(pages),
+            shape=(*lead, *shape),
+            dtype=kind,
+            # Compressed it is nearly always smaller, but that is known too late to choose.
+            bigtiff=count * shape[0] * shape[1] * kind.itemsize > _CLASSIC_TIFF_BYTES,
             compression="zlib",
             predictor=False,
             photometric="minisblack",
-            metadata={"axes": axes},
+            metadata={"axes": "TYX"[1 - len(lead) :]},
             software="softlight",
         )

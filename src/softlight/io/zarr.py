@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from softlight.io.labels import as_labels, smallest_type
 from softlight.io.sniff import is_zarr
 
 Version = Literal["0.4", "0.5"]
+LabelFrames = NDArray[np.integer[Any]] | Sequence[NDArray[np.integer[Any]]]
 LABELS_NAME = "cells"
 _MAX_CHUNK_BYTES = 2_000_000_000  # what compressors take in one piece
 
@@ -74,20 +75,24 @@ def _array_stack(array: NDArray[Any]) -> _Stack:
     )
 
 
-def _label_stack(labels: NDArray[np.integer[Any]], movie: _Stack) -> _Stack:
-    array = labels[None] if labels.ndim == 2 else labels
-    if array.shape != (movie.frames, *movie.plane[:2]):
-        raise ImageError(
-            f"The labels have the shape {array.shape} but the movie "
-            f"{(movie.frames, *movie.plane[:2])}; they must agree."
-        )
-    largest = max(int(as_labels(frame, "labels").max()) for frame in array)
+def _label_stack(labels: LabelFrames, movie: _Stack) -> _Stack:
+    """The labels as one array; each frame is read once to know the largest, once to be written."""
+    frames = labels[None] if isinstance(labels, np.ndarray) and labels.ndim == 2 else labels
+    largest = 0
+    for t in range(len(frames)):
+        shape = (len(frames), *frames[t].shape)
+        if shape != (movie.frames, *movie.plane[:2]):
+            raise ImageError(
+                f"The labels have the shape {shape} but the movie "
+                f"{(movie.frames, *movie.plane[:2])}; they must agree."
+            )
+        largest = max(largest, int(as_labels(frames[t], "labels").max()))
     kind = smallest_type(largest)
     return _Stack(
         frames=movie.frames,
-        plane=array.shape[1:],
+        plane=movie.plane[:2],
         dtype=kind,
-        frame=lambda t: array[t].astype(kind),
+        frame=lambda t: frames[t].astype(kind),
     )
 
 
@@ -158,13 +163,14 @@ def write_ome_zarr(
     path: Path | str,
     movie_or_array: Movie | NDArray[Any],
     *,
-    labels: NDArray[np.integer[Any]] | None = None,
+    labels: LabelFrames | None = None,
     version: Version = "0.5",
     pixel_size_um: float | None = None,
     frame_interval_min: float | None = None,
 ) -> None:
     """Write a movie, and its (T, Y, X) labels beside it, as an OME-Zarr folder.
 
+    Labels may be an array or a sequence of (Y, X) frames, such as a LabelMovie, read one by one.
     The folder appears when it is complete. An OME-Zarr of that name is replaced; anything else
     of that name is an error. Pixel size and interval override those of a Movie.
     """
@@ -187,7 +193,7 @@ def write_ome_zarr(
         "interval": frame_interval_min,
     }
     zarr_format: Literal[2, 3] = 3 if version == "0.5" else 2
-    label_stack = None if labels is None else _label_stack(np.asarray(labels), stack)
+    label_stack = None if labels is None else _label_stack(labels, stack)
     with _replacing_folder(path) as temporary:
         group = zarr.open_group(temporary, mode="w", zarr_format=zarr_format)
         _set_ome(group, version, {"multiscales": _multiscales(stack, name=name, **scale)})

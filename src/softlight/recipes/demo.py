@@ -11,7 +11,7 @@ import numpy as np
 from softlight.data.loader import to_classes
 from softlight.evaluate.pixel import score_pixels
 from softlight.inference.predict import Segmenter
-from softlight.io.labels import read_label_movie
+from softlight.io.labels import open_label_movie
 from softlight.recipes.pages import run_page
 from softlight.recipes.segment import segment
 
@@ -41,8 +41,8 @@ def run_demo(out: Path, *, progress: Callable[[int, int], None] | None = None) -
     found = results[0]
     if found.error or found.labels_path is None:
         raise ValueError(f"The demo failed: {found.error}")
-    truth = read_label_movie(SAMPLE / "demo_labels.tif")
-    labels = read_label_movie(found.labels_path)
+    truth = open_label_movie(SAMPLE / "demo_labels.tif")
+    labels = open_label_movie(found.labels_path)
     dice = [
         score_pixels(to_classes(ours, 2, name="demo"), to_classes(true, 2, name="truth"))["dice"]
         for ours, true in zip(labels, truth, strict=True)

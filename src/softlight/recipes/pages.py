@@ -14,7 +14,7 @@ from softlight.data.samples import DataSet
 from softlight.evaluate.table import format_summary, summarize
 from softlight.inference.predict import Segmenter
 from softlight.io.images import Movie
-from softlight.io.labels import read_label_movie
+from softlight.io.labels import open_label_movie
 from softlight.recipes.provenance import stamp
 from softlight.recipes.score import Scored, score_network, to_table
 from softlight.recipes.segment import SegmentedFile
@@ -189,12 +189,12 @@ def _picture(result: SegmentedFile) -> Block:
     """One file's cells: a picture, or for a movie its frames under a slider."""
     assert result.movie is not None
     assert result.labels_path is not None
-    labels = read_label_movie(result.labels_path)
+    labels = open_label_movie(result.labels_path)
     name, frames = result.source.name, _Frames(result.movie)
     if len(frames) == 1:
         return picture_of_cells(name, frames[0], labels[0], caption=result.axes_note)
     notes = [f"frame {row['frame']}: {row['cells']} cells" for row in result.rows]
-    return movie_of_cells(name, frames, list(labels), notes=notes, caption=result.axes_note)
+    return movie_of_cells(name, frames, labels, notes=notes, caption=result.axes_note)
 
 
 def _score_sections(scored: Sequence[Scored]) -> list[Section]:

@@ -19,7 +19,7 @@ from softlight.inference.predict import Segmenter, foreground_probability
 from softlight.instances.split import split_components, split_touching
 from softlight.io.files import replacing
 from softlight.io.images import ImageError, Movie, find_images, open_movie
-from softlight.io.labels import write_labels
+from softlight.io.labels import label_writer, open_label_movie
 from softlight.io.zarr import write_ome_zarr
 from softlight.recipes.provenance import stamp
 
@@ -180,18 +180,18 @@ def _segment_file(
         movie = open_movie(path, **asdict(reading))
         _describe(result, movie)
         grey = segmenter.spec.model.in_channels == 1
-        labels: list[npt.NDArray[np.int32]] = []
-        for frame in range(len(movie)):
-            image = movie.grey(frame) if grey else movie.frame(frame)
-            labels.append(label_cells(image, segmenter, options, movie.pixel_size_um))
-            result.rows.append(_row(path, frame, labels[-1], movie))
-            if progress is not None:
-                progress(path.name, frame + 1, len(movie))
-        stack = np.stack(labels)
-        write_labels(target, labels[0] if len(labels) == 1 else stack)
+        with label_writer(target) as add:
+            for frame in range(len(movie)):
+                image = movie.grey(frame) if grey else movie.frame(frame)
+                labels = label_cells(image, segmenter, options, movie.pixel_size_um)
+                add(labels)
+                result.rows.append(_row(path, frame, labels, movie))
+                if progress is not None:
+                    progress(path.name, frame + 1, len(movie))
         if options.ome_zarr is not None:
             zarr = target.parents[1] / "ome-zarr" / f"{target.stem}.ome.zarr"
-            write_ome_zarr(zarr, movie, labels=stack, version=options.ome_zarr)
+            found = open_label_movie(target)
+            write_ome_zarr(zarr, movie, labels=found, version=options.ome_zarr)
         result.labels_path = target
         result.warnings += _doubts(result, options, segmenter)
     except (ImageError, ValueError, OSError, MemoryError) as error:

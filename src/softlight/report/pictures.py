@@ -12,7 +12,7 @@ from softlight.report.charts import PANELS, confluence_figure, curves_figure
 from softlight.report.colours import Labels, colour_movie
 from softlight.report.figures import ERROR_LEGEND, UNKNOWN_LEGEND, to_jpeg, to_png
 from softlight.report.layers import AnyLabels, error_layer, outline_layer
-from softlight.report.view import AnyImage, Mask, PictureError, View, as_labels
+from softlight.report.view import AnyImage, Mask, PictureError, View
 
 _PAGE_PX = 1408  # the longer side of an enlarged picture: sharp on a large screen, small as a file
 _MOVIE_PX = 704
@@ -85,7 +85,7 @@ def movie_of_cells(
     Args:
         title: The movie's name.
         images: Frames; may be lazy, only those shown are read.
-        labels: The labels of each frame.
+        labels: The labels of each frame; may be lazy too.
         notes: What is said under each frame, by default its number.
         caption: Under the movie.
         most_frames: At most so many frames are kept on the page.
@@ -98,14 +98,15 @@ def movie_of_cells(
         )
     chosen = np.unique(np.linspace(0, total - 1, min(total, most_frames)).round().astype(int))
     view = View.fit(images[0].shape, largest_px=_MOVIE_PX)
-    shown: list[Labels] = [as_labels(labels[index]) for index in chosen]
+    # Shrunk at once, so that the frames shown take little memory however large they are.
+    shown: list[Labels] = [View(shrink=view.shrink).labels(labels[index]) for index in chosen]
     frames = []
     size = (0, 0)
     for index, found, colours in zip(chosen, shown, colour_movie(shown), strict=True):
         small = view.small(images[index])
         size = (small.shape[0], small.shape[1])
         note = notes[index] if notes else f"frame {index + 1} of {total}"
-        layer = outline_layer(found, view, colours=colours)
+        layer = outline_layer(found, View(enlarge=view.enlarge), colours=colours)
         frames.append(Frame(to_jpeg(small, quality=75), to_png(layer), note))
     if len(chosen) < total:
         caption = f"{caption} {len(chosen)} of {total} frames are shown.".strip()
