@@ -186,9 +186,9 @@ class _Evaluation(COCOeval):  # type: ignore[misc]
 
     def evaluateImg(  # noqa: N802
         self,
-        imgId: int,
-        catId: int,
-        aRng: Sequence[float],
+        imgId: int,  # noqa: N803
+        catId: int,  # noqa: N803
+        aRng: Sequence[float],  # noqa: N803
         maxDet: int,  # noqa: N803
     ) -> dict[str, Any] | None:
         """The matches of one image for one range of areas, as the original gives them."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softlight.evaluate.matching import Labels, Overlap, match, overlap_of
+from softlight.evaluate.mistakes import fates_of
 from softlight.evaluate.pixel import Mask
 
 IOUS = tuple(step / 20 for step in range(10, 20))  # 0.5, 0.55, … 0.95, each the nearest float
@@ -32,6 +33,8 @@ def score_instances(
     - ``pq`` = ``sq`` x ``rq``, panoptic quality: the same F1 and mean IoU at an IoU above 0.5
     - ``aji``: see `aggregated_jaccard`
     - ``seg``: see `challenge_seg`
+    - ``missed_share``, ``merged_share``, ``split_share`` of the true cells and ``false_share`` of
+      the predicted ones: see `softlight.evaluate.mistakes.fates_of`
     - ``cells``, ``cells_true``: how many there are; ``count_error`` = cells / cells_true - 1,
       ``count_error_abs`` its absolute value
 
@@ -46,6 +49,7 @@ def score_instances(
         | _found(overlap)
         | _panoptic(overlap)
         | {"aji": aggregated_jaccard(overlap), "seg": challenge_seg(overlap)}
+        | _fates(overlap)
         | _counts(overlap)
     )
 
@@ -111,6 +115,17 @@ def _panoptic(overlap: Overlap) -> dict[str, float]:
         "pq": _ratio(2 * float(matched.sum()), cells),
         "sq": _mean(matched),
         "rq": _ratio(2 * len(matched), cells),
+    }
+
+
+def _fates(overlap: Overlap) -> dict[str, float]:
+    number = fates_of(overlap).count()
+    true, found = len(overlap.truth), len(overlap.predicted)
+    return {
+        "missed_share": _ratio(number["missed"], true),
+        "merged_share": _ratio(number["merged"], true),
+        "split_share": _ratio(number["split"], true),
+        "false_share": _ratio(number["false"], found),
     }
 
 

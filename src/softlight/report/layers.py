@@ -68,7 +68,7 @@ def outline_layer(
     shown = view.labels(labels)
     line = outlines(shown, line_px=line_px or view.line_px)
     if dotted:
-        line &= _diagonal(shown) % (4 * view.line_px) < 2 * view.line_px
+        line &= diagonal(shown) % (4 * view.line_px) < 2 * view.line_px
     layer = np.zeros((*shown.shape, 4), dtype=np.uint8)
     painted = shown != 0 if tint else line
     if single is not None:
@@ -98,12 +98,12 @@ def error_layer(predicted: Mask, truth: Mask, view: View, *, valid: Mask | None 
     layer = np.zeros((*shown.shape, 4), dtype=np.uint8)
     layer[shown == 1] = (*FALSE_POSITIVE, _ERROR_ALPHA)
     layer[shown == 2] = (*FALSE_NEGATIVE, _ERROR_ALPHA)
-    stripes = _diagonal(shown) % 16 < 6
+    stripes = diagonal(shown) % 16 < 6
     layer[(shown == 3) & stripes] = (*UNKNOWN, 170)
     return layer
 
 
-def _diagonal(pixels: Labels) -> npt.NDArray[np.intp]:
+def diagonal(pixels: Labels) -> npt.NDArray[np.intp]:
     """The number of the rising diagonal that each pixel lies on."""
     rows, columns = pixels.shape
     diagonal: npt.NDArray[np.intp] = np.arange(rows)[:, None] + np.arange(columns)
