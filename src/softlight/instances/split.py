@@ -12,16 +12,17 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.segmentation import watershed
 
-Labels = NDArray[np.int32]
+from softlight.instances.clean import Labels, checked, renumbered
+
 _CONNECTED = np.ones((3, 3), bool)
 
 
 def split_components(foreground: NDArray[np.bool_], *, min_area_px: int = 0) -> Labels:
     """One label for each connected piece of at least ``min_area_px`` pixels."""
-    foreground = _checked(foreground) != 0
+    foreground = checked(foreground) != 0
     labels = np.empty(foreground.shape, np.int32)
     ndimage.label(foreground, structure=_CONNECTED, output=labels)
-    return _renumbered(labels, min_area_px=min_area_px)
+    return renumbered(labels, min_area_px=min_area_px)
 
 
 def split_touching(
@@ -47,17 +48,17 @@ def split_touching(
             cell diameter is a good choice.
         neck: 0 never cuts, 1 cuts at the slightest waist.
     """
-    probability = _checked(foreground_probability).astype(np.float32)
+    probability = checked(foreground_probability).astype(np.float32)
     foreground = probability >= threshold
     if not foreground.any():
         return np.zeros(foreground.shape, np.int32)
     if foreground.all():  # no background to measure a distance to
-        return _renumbered(foreground.astype(np.int32), min_area_px=min_area_px)
+        return renumbered(foreground.astype(np.int32), min_area_px=min_area_px)
     distance = ndimage.distance_transform_edt(foreground).astype(np.float32)
     height = ndimage.gaussian_filter(distance * probability, min_distance_px / 4)
     parts = _watershed(height, foreground, min_distance_px=min_distance_px)
     merged = _merge_shallow(parts, height, neck=neck, min_area_px=min_area_px)
-    return _renumbered(merged, min_area_px=min_area_px)
+    return renumbered(merged, min_area_px=min_area_px)
 
 
 def _watershed(
@@ -123,25 +124,3 @@ def _passes(parts: Labels, height: NDArray[np.float32]) -> list[tuple[int, int, 
     np.maximum.at(highest, inverse.ravel(), np.concatenate(heights))
     order = np.argsort(-highest, kind="stable")
     return [(int(pairs[i, 0]), int(pairs[i, 1]), float(highest[i])) for i in order]
-
-
-def _renumbered(labels: Labels, *, min_area_px: int) -> Labels:
-    """The labels of at least this area, numbered 1 to n by their first pixel."""
-    values, first, area = np.unique(labels, return_index=True, return_counts=True)
-    kept = values[(values > 0) & (area >= min_area_px)]
-    kept = kept[np.argsort(first[np.isin(values, kept)], kind="stable")]
-    renumber = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
-    renumber[kept] = np.arange(1, len(kept) + 1)
-    return renumber[labels]
-
-
-def _checked(image: NDArray[np.generic]) -> NDArray[np.generic]:
-    array = np.asarray(image)
-    if array.ndim != 2:
-        raise ValueError(
-            f"The foreground has shape {array.shape}; it must be one plane (Y, X). Give one frame "
-            "and one class at a time."
-        )
-    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-        raise ValueError("The foreground holds NaN or infinity; check the network's output.")
-    return array
