@@ -1,0 +1,1 @@
+"""Numbers from labels: shape of each cell, motion of each track, growth of each population."""
