@@ -192,7 +192,7 @@ def _read(entry: _Entry, *, pixel_size_um: float | None) -> Annotated:
     image, told = read_still(entry.file)
     _check_size(entry.file, image.shape[:2], entry.image)
     labels, _ = rasterize(entry.cells, entry.image.height, entry.image.width)
-    return Annotated(image, labels, pixel_size_um=pixel_size_um or told)
+    return Annotated(image, labels, pixel_size_um=pixel_size_um or told, outlines=entry.cells)
 
 
 def _sample(entry: _Entry, *, set_name: str) -> Sample:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from softlight.io.coco_masks import CocoAnnotation
+
 Progress = Callable[[int, int], None]  # (done, total)
 SHOWN_PROBLEMS = 20
 
@@ -26,6 +28,7 @@ class Annotated:
     labels: npt.NDArray[np.int32]  # (Y, X), 0 = background
     valid: npt.NDArray[np.bool_] | None = None  # (Y, X), False where the annotation says nothing
     pixel_size_um: float | None = None
+    outlines: tuple[CocoAnnotation, ...] | None = None  # before overlaps were decided, if so given
 
 
 @dataclass(frozen=True)

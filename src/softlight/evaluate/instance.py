@@ -14,6 +14,12 @@ from softlight.evaluate.mistakes import fates_of
 from softlight.evaluate.pixel import Mask
 
 IOUS = tuple(step / 20 for step in range(10, 20))  # 0.5, 0.55, … 0.95, each the nearest float
+MEASURES = (  # what `score_instances` says, in this order
+    *("ap", *(f"ap{round(100 * iou)}" for iou in IOUS)),
+    *("f1", "cell_precision", "cell_recall", "matched_iou", "pq", "sq", "rq", "aji", "seg"),
+    *("missed_share", "merged_share", "split_share", "false_share"),
+    *("cells", "cells_true", "count_error", "count_error_abs"),
+)
 
 
 def score_instances(

@@ -143,6 +143,7 @@ def write_metrics(
     *,
     by: str | None = None,
     about: Mapping[str, Any] | None = None,
+    pooled: pd.DataFrame | None = None,
 ) -> tuple[Path, Path]:
     """The paths of a JSON and a CSV file with the scores, written whole or not at all.
 
@@ -152,17 +153,20 @@ def write_metrics(
         table: One row an image.
         by: The column to group the summary by.
         about: What made these scores (version, model, data, settings); goes into the JSON file.
+        pooled: Scores of many images at once, one row a group; go into the JSON file.
     """
     path = Path(path)
     if path.suffix.lower() == ".csv":
         path = path.with_suffix(".json")
     if path.suffix.lower() != ".json":
         path = path / "metrics.json"
-    content = {
+    content: dict[str, Any] = {
         "about": dict(about or {}),
         "summary": summarize(table, by).to_dict(orient="records"),
         "images": table.to_dict(orient="records"),
     }
+    if pooled is not None:
+        content["pooled"] = pooled.to_dict(orient="records")
     with replacing(path) as temporary:
         text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_bytes(f"{text}\n".encode(errors="backslashreplace"))

@@ -14,16 +14,25 @@ from softlight.evaluate.table import summarize, write_metrics
 from softlight.inference.predict import Segmenter
 from softlight.recipes.pages import scores_page
 from softlight.recipes.provenance import stamp
-from softlight.recipes.score import score_network, score_predictions, to_table
+from softlight.recipes.score import Instances, score_network, score_predictions, to_table
+from softlight.recipes.score_cells import coco_table, doubts
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of every image, their summary, and the page that shows them."""
+    """Scores of every image, their summary, and the page that shows them.
+
+    Attributes:
+        images: a row an image.
+        summary: a row a score, for each cell type and for all images.
+        report: the page.
+        coco: COCO's figures of single cells, a row a cell type and one for all; None without cells.
+    """
 
     images: pd.DataFrame
     summary: pd.DataFrame
     report: Path
+    coco: pd.DataFrame | None = None
 
 
 def evaluate(
@@ -35,6 +44,7 @@ def evaluate(
     annotation: str = "auto",
     classes: Sequence[str] | None = None,
     boundary_tolerance_px: float = 2.0,
+    instances: Instances = "auto",
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] = lambda _: None,
@@ -50,6 +60,8 @@ def evaluate(
         classes: with ``predicted``: the names of the values 0, 1 and on; background and cell
             where None. A model knows its own.
         boundary_tolerance_px: how far a boundary may be off.
+        instances: whether single cells are scored too: auto (where the truth tells them apart),
+            yes or no.
         device: where the model runs.
         progress: told (done, total).
         note: told what was found.
@@ -67,7 +79,9 @@ def evaluate(
             segmenter,
             dataset.samples,
             boundary_tolerance_px=boundary_tolerance_px,
+            instances=instances,
             progress=progress,
+            note=note,
         )
         of = f"model {segmenter.spec.name}"
     else:
@@ -77,12 +91,18 @@ def evaluate(
             dataset.samples,
             classes=classes or ("background", "cell"),
             boundary_tolerance_px=boundary_tolerance_px,
+            instances=instances,
             progress=progress,
+            note=note,
         )
         of = f"predictions in {predicted.name}"
     images = to_table(scored)
     by = "cell_type" if "cell_type" in images else None
     about = {**stamp(), "data": dataset.name, "of": of}
-    write_metrics(out, images, by=by, about=about)
-    report = scores_page(out, scored, title=f"{of} on {dataset.name}", about=about)
-    return Evaluation(images, summarize(images, by=by), report)
+    coco, notes = coco_table(scored), doubts(scored)
+    for line in notes:
+        note(line)
+    write_metrics(out, images, by=by, about={**about, "notes": notes}, pooled=coco)
+    title = f"{of} on {dataset.name}"
+    report = scores_page(out, scored, title=title, about=about, coco=coco, notes=notes)
+    return Evaluation(images, summarize(images, by=by), report, coco)

@@ -31,6 +31,8 @@ from softlight.report.pictures import (
 
 MOST_PICTURES = 9
 SHOWN = ("dice", "iou", "pixel_accuracy", "precision", "recall", "boundary_dice")
+SHOWN_CELLS = ("ap50", "ap75", "ap", "f1", "pq", "aji", "seg", "count_error", "count_error_abs")
+_LESS_TELLING = [f"ap{number}" for number in (55, 60, 65, 70, 80, 85, 90, 95)]  # in metrics.csv
 
 
 def training_page(trained: Trained, recipe: Recipe, dataset: DataSet) -> Path:
@@ -66,15 +68,30 @@ def training_page(trained: Trained, recipe: Recipe, dataset: DataSet) -> Path:
     )
 
 
-def scores_page(out: Path, scored: Sequence[Scored], *, title: str, about: dict[str, str]) -> Path:
-    """``report.html`` of scored images: summary, worst and best pictures, every image."""
+def scores_page(
+    out: Path,
+    scored: Sequence[Scored],
+    *,
+    title: str,
+    about: dict[str, str],
+    coco: pd.DataFrame | None = None,
+    notes: Sequence[str] = (),
+) -> Path:
+    """``report.html`` of scored images: summary, worst and best pictures, every image.
+
+    COCO's figures, where given, follow the summary; the notes stand before it.
+    """
     table = to_table(scored)
+    scores, *others = _score_sections(scored)
+    more: list[Block] = [] if coco is None else [_coco_block(coco)]
+    before = [Notice(line) for line in notes]
     return write_report(
         out,
         title=title,
         summary=[("images", len(scored)), *_means(table)],
         sections=[
-            *_score_sections(scored),
+            Section(scores.title, [*before, *scores.blocks, *more]),
+            *others,
             Section("How it was made", [Facts(list(about.items()))]),
         ],
         footer=_footer(),
@@ -201,29 +218,61 @@ def _score_sections(scored: Sequence[Scored]) -> list[Section]:
     """The summary, examples from worst to best, and every image."""
     table = to_table(scored)
     by = "cell_type" if "cell_type" in table else None
-    summary = format_summary(summarize(table, by=by), measures=[m for m in SHOWN if m in table])
-    pictures: list[Block] = []
-    for index, kind in pick_examples(table["dice"].tolist(), most=MOST_PICTURES):
-        item = scored[index]
-        pictures.append(
-            picture_of_cells(
-                item.sample.name,
-                item.annotated.image,
-                item.predicted,
-                truth=item.truth,
-                valid=item.annotated.valid,
-                caption=f"{kind}: Dice {item.scores['dice']:.3f}",
-            )
-        )
+    summary = summarize(table, by=by)
+    of_pixels = format_summary(summary, measures=[m for m in SHOWN if m in table])
+    blocks: list[Block] = [Table(of_pixels, caption="Mean ± standard deviation over images.")]
+    of_cells = [measure for measure in SHOWN_CELLS if measure in table]
+    if of_cells:
+        caption = "Single cells, the same; ap is the mean over IoU 0.5 to 0.95."
+        blocks.append(Table(format_summary(summary, measures=of_cells), caption=caption))
+    judged = table["ap50" if of_cells else "dice"].tolist()
+    pictures: list[Block] = [
+        _picture_of_score(scored[index], kind)
+        for index, kind in pick_examples(judged, most=MOST_PICTURES)
+    ]
+    every = table.drop(columns=[name for name in _LESS_TELLING if name in table])
     return [
-        Section("Scores", [Table(summary, caption="Mean ± standard deviation over images.")]),
+        Section("Scores", blocks),
         Section("Pictures", pictures),
-        Section("Every image", [Table(table)]),
+        Section("Every image", [Table(every)]),
     ]
 
 
+def _picture_of_score(item: Scored, kind: str) -> Block:
+    """One image with what is right and wrong in it: cells where they are scored, else pixels."""
+    caption = f"{kind}: Dice {item.scores['dice']:.3f}"
+    annotated = item.annotated
+    if item.cells is None:
+        found, truth = item.predicted, item.truth
+    else:
+        found, truth = item.cells, annotated.labels
+        caption += f", AP at IoU 0.5 {item.scores['ap50']:.3f}"
+    return picture_of_cells(
+        item.sample.name,
+        annotated.image,
+        found,
+        truth=truth,
+        valid=annotated.valid,
+        caption=caption,
+        single_cells=item.cells is not None,
+    )
+
+
+def _coco_block(coco: pd.DataFrame) -> Table:
+    """COCO's main figures."""
+    keys = ["group", "images", "coco_ap", "coco_ap50", "coco_ap75", "coco_ap_small"]
+    keys += ["coco_ap_medium", "coco_ap_large", "coco_afnr"]
+    return Table(
+        coco[keys],
+        caption="COCO mask AP with LIVECell's settings, over the cells of all images at once; afnr "
+        "is the share of true cells that were not found, averaged over IoU 0.5 to 0.95.",
+    )
+
+
 def _means(table: pd.DataFrame) -> list[tuple[str, object]]:
-    names = {"dice": "Dice", "iou": "IoU", "boundary_dice": "boundary Dice"}
+    names = {"dice": "Dice", "ap50": "AP50", "ap": "mean AP"}
+    if "ap50" not in table:
+        names = {"dice": "Dice", "iou": "IoU", "boundary_dice": "boundary Dice"}
     return [(label, f"{table[key].mean():.3f}") for key, label in names.items() if key in table]
 
 

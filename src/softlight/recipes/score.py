@@ -1,24 +1,32 @@
-"""Score a network, or finished predictions, on annotated images."""
+"""Score a network, or finished predictions, on annotated images: pixels, and single cells."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from softlight.config import ConfigError
 from softlight.data.loader import to_classes
 from softlight.data.samples import Annotated, DataError, Progress, Sample, listed
+from softlight.data.single_cells import has_single_cells, is_binary
+from softlight.evaluate.instance import score_instances
 from softlight.evaluate.pixel import score_pixels
 from softlight.evaluate.table import per_image_table
 from softlight.inference.predict import Segmenter, class_map
 from softlight.io.folder import frame_files
 from softlight.io.labels import read_labels
+from softlight.recipes.segment import Options, label_cells
+
+Instances = Literal["auto", "yes", "no"]
+Labels = npt.NDArray[np.int32]
+_COUNTS = ("cells", "cells_true")
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class Scored:
     truth: npt.NDArray[np.int32]  # (Y, X) class indices
     predicted: npt.NDArray[np.int32]  # (Y, X) class indices
     scores: dict[str, float]
+    cells: Labels | None = None  # (Y, X) what was predicted, cell by cell, where that is scored
 
 
 def score_network(
@@ -37,17 +46,37 @@ def score_network(
     samples: Sequence[Sample],
     *,
     boundary_tolerance_px: float = 2.0,
+    instances: Instances = "auto",
     progress: Progress | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[Scored]:
-    """Every sample segmented and scored on its own grid."""
+    """Every sample segmented and scored on its own grid.
+
+    Args:
+        segmenter: the model.
+        samples: annotated images.
+        boundary_tolerance_px: how far a boundary may be off.
+        instances: whether single cells are scored too; auto: where the truth tells them apart.
+        progress: told (done, total).
+        note: told why single cells are not scored.
+    """
+    cells_too = _scores_cells(samples, segmenter.spec.classes, instances, note)
     scored = []
     for index, sample in enumerate(samples):
         annotated = sample.read()
         probability = segmenter.probability(annotated.image, pixel_size_um=annotated.pixel_size_um)
         spec = segmenter.spec
         predicted = class_map(probability, threshold=spec.threshold).astype(np.int32)
+        cells = None
+        if cells_too and not is_binary(sample):
+            cells = label_cells(annotated.image, segmenter, Options(), annotated.pixel_size_um)
         item = _score(
-            sample, annotated, predicted, spec.classes, tolerance_px=boundary_tolerance_px
+            sample,
+            annotated,
+            predicted,
+            spec.classes,
+            tolerance_px=boundary_tolerance_px,
+            cells=cells,
         )
         item.scores["loss"] = cross_entropy(probability, item.truth, annotated.valid)
         scored.append(item)
@@ -62,9 +91,22 @@ def score_predictions(
     *,
     classes: Sequence[str] = ("background", "cell"),
     boundary_tolerance_px: float = 2.0,
+    instances: Instances = "auto",
     progress: Progress | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[Scored]:
-    """Label images in a folder, named like the samples, scored against them."""
+    """Label images in a folder, named like the samples, scored against them.
+
+    Args:
+        folder: the label images.
+        samples: annotated images.
+        classes: names of the values 0, 1 and on; of two classes every label is a cell.
+        boundary_tolerance_px: how far a boundary may be off.
+        instances: whether single cells are scored too; auto: where truth and predictions tell
+            them apart.
+        progress: told (done, total).
+        note: told why single cells are not scored.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder. Give the one with the predicted label images.")
     files = _by_sample({path.stem: path for path in frame_files(folder)}, samples)
@@ -74,16 +116,62 @@ def score_predictions(
             f"{folder} has no prediction for {len(missing)} of {len(samples)} images: "
             f"{listed(missing)}. Each needs a label image of the same name, NAME.tif or NAME.png."
         )
+    cells_too = _scores_cells(samples, classes, instances, note)
+    if cells_too and instances == "auto" and _are_masks([files[s.name] for s in samples]):
+        note("Single cells are not scored: the predictions are masks, their cells have no numbers.")
+        cells_too = False
     scored = []
     for index, sample in enumerate(samples):
         file = files[sample.name]
-        predicted = to_classes(read_labels(file), len(classes), name=str(file))
+        labels = read_labels(file)
         scored.append(
-            _score(sample, sample.read(), predicted, classes, tolerance_px=boundary_tolerance_px)
+            _score(
+                sample,
+                sample.read(),
+                to_classes(labels, len(classes), name=str(file)),
+                classes,
+                tolerance_px=boundary_tolerance_px,
+                cells=labels if cells_too and not is_binary(sample) else None,
+            )
         )
         if progress is not None:
             progress(index + 1, len(samples))
     return scored
+
+
+def _scores_cells(
+    samples: Sequence[Sample],
+    classes: Sequence[str],
+    instances: Instances,
+    note: Callable[[str], None],
+) -> bool:
+    """Whether single cells are scored; if that was for us to decide and they are not, why."""
+    if instances not in get_args(Instances):
+        raise ConfigError(f"instances is {instances!r}; it must be auto, yes or no.")
+    if instances == "no":
+        return False
+    if len(classes) > 2:
+        if instances == "yes":
+            raise DataError(
+                f"Single cells cannot be scored with {len(classes)} classes: labels are then "
+                "classes, not cells. Leave out --instances yes, or the classes."
+            )
+        return False
+    if all(is_binary(sample) for sample in samples):
+        why = "the truth is binary masks, in which touching cells are one"
+    elif instances == "auto" and not has_single_cells(samples):
+        why = "the truth looks like masks or classes (--instances yes if its labels are cells)"
+    else:
+        return True
+    if instances == "yes":
+        raise DataError(f"Single cells cannot be scored: {why}.")
+    note(f"Single cells are not scored: {why}.")
+    return False
+
+
+def _are_masks(files: Sequence[Path]) -> bool:
+    """Whether no file has two labels, so that it cannot be told which cell is which."""
+    return not any(len(np.unique(labels[labels > 0])) > 1 for labels in map(read_labels, files))
 
 
 def _by_sample(files: dict[str, Path], samples: Sequence[Sample]) -> dict[str, Path]:
@@ -105,7 +193,9 @@ def to_table(scored: Sequence[Scored]) -> pd.DataFrame:
     for item in scored:
         tags = item.sample.tags
         kind = {"cell_type": tags["cell_type"]} if "cell_type" in tags else {}
+        counts = {key: int(item.scores[key]) for key in _COUNTS if key in item.scores}
         row = {"image": item.sample.name, "group": item.sample.group, **kind, **item.scores}
+        row |= counts  # whole numbers are not averaged
         rows.append(row)
     return per_image_table(rows)
 
@@ -133,6 +223,7 @@ def _score(
     classes: Sequence[str],
     *,
     tolerance_px: float,
+    cells: Labels | None,
 ) -> Scored:
     truth = to_classes(annotated.labels, len(classes), name=sample.name)
     if predicted.shape != truth.shape:
@@ -147,4 +238,6 @@ def _score(
         classes=tuple(classes),
         boundary_tolerance_px=tolerance_px,
     )
-    return Scored(sample, annotated, truth, predicted, scores)
+    if cells is not None:
+        scores |= score_instances(annotated.labels, cells, valid=annotated.valid)
+    return Scored(sample, annotated, truth, predicted, scores, cells)

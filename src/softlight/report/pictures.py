@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from softlight.report.blocks import Chart, Frame, Layer, Movie, Panel, Picture
+from softlight.report.cell_errors import cell_error_layer, fate_legend
 from softlight.report.charts import PANELS, confluence_figure, curves_figure
 from softlight.report.colours import Labels, colour_movie
 from softlight.report.figures import ERROR_LEGEND, UNKNOWN_LEGEND, to_jpeg, to_png
@@ -19,6 +20,7 @@ _MOVIE_PX = 704
 _TINT = 40  # of 255
 _SHARP_FROM = 3  # images enlarged this much show their pixels as squares
 _FOUND, _TRUE, _ERRORS = "Cells found", "Annotation", "Errors"
+_CELLS, _PIXELS = "Cells right and wrong", "Wrong pixels"
 
 
 def picture_of_cells(
@@ -29,8 +31,20 @@ def picture_of_cells(
     truth: AnyLabels | None = None,
     valid: Mask | None = None,
     caption: str = "",
+    single_cells: bool = False,
 ) -> Picture:
-    """The image beside the cells found in it and, with a truth, the annotation and the errors."""
+    """The image beside the cells found in it and, with a truth, the annotation and the errors.
+
+    Args:
+        title: The image's name.
+        image: ``(Y, X)``, or ``(Y, X, 3)`` in colour.
+        labels: What was found, ``(Y, X)``, 0 is background.
+        truth: What is right, the same.
+        valid: False where the truth says nothing.
+        caption: Under the picture.
+        single_cells: Whether the errors are those of cells (missed, merged, split) rather than of
+            pixels, which then are a layer of the enlarged picture.
+    """
     if labels.shape != image.shape[:2] or (truth is not None and truth.shape != labels.shape):
         raise PictureError(
             f"{title}: image is {image.shape[:2]}, labels {labels.shape}, truth "
@@ -42,14 +56,19 @@ def picture_of_cells(
     if truth is None:
         panels: tuple[Panel, ...] = (Panel("Image"), Panel(_FOUND, (_FOUND,)))
     else:
-        wrong = error_layer(labels > 0, truth > 0, view, valid=valid)
-        layers += [_cells_layer(_TRUE, truth, view), Layer(_ERRORS, to_png(wrong))]
         partial = valid is not None and not valid.all()
         legend = (*ERROR_LEGEND, UNKNOWN_LEGEND) if partial else ERROR_LEGEND
+        wrong = to_png(error_layer(labels > 0, truth > 0, view, valid=valid))
+        errors = [Layer(_PIXELS if single_cells else _ERRORS, wrong)]
+        if single_cells:
+            of_cells, fates = cell_error_layer(labels, truth, view, valid=valid)
+            errors.insert(0, Layer(_CELLS, to_png(of_cells)))
+            legend = fate_legend(fates, partial=partial)
+        layers += [_cells_layer(_TRUE, truth, view), *errors]
         panels = (
             Panel(_FOUND, (_FOUND,)),
             Panel(_TRUE, (_TRUE,)),
-            Panel(_ERRORS, (_ERRORS,), legend),
+            Panel(errors[0].name, (errors[0].name,), legend),
         )
     return Picture(
         title=title,

@@ -131,13 +131,19 @@ def evaluate(
     boundary_tolerance_px: Annotated[
         float, typer.Option(min=0, help="How far a boundary may be off.")
     ] = 2.0,
+    instances: Annotated[
+        Literal["auto", "yes", "no"],
+        typer.Option(help="Score single cells too; auto: where truth and predictions have them."),
+    ] = "auto",
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the means as JSON.")] = False,
 ) -> None:
     """Score a model, or finished label images, against annotated images."""
     from softlight.apps.progress import counting, say
+    from softlight.evaluate.instance import MEASURES
     from softlight.evaluate.table import format_summary, markdown_table
     from softlight.recipes.evaluate import evaluate as run
+    from softlight.recipes.pages import SHOWN_CELLS
 
     with counting("Scoring") as progress:
         result = run(
@@ -148,15 +154,23 @@ def evaluate(
             annotation=annotation,
             classes=None if classes is None else classes.split(","),
             boundary_tolerance_px=boundary_tolerance_px,
+            instances=instances,
             device=device,
             progress=progress,
             note=say,
         )
     if as_json:
         every = result.summary[result.summary["group"] == "all"]
-        typer.echo(json.dumps(every.set_index("measure")["mean"].dropna().to_dict(), indent=2))
+        means = every.set_index("measure")["mean"].dropna().to_dict()
+        if result.coco is not None:
+            means |= result.coco.iloc[-1].drop(["group", "images"]).dropna().to_dict()
+        typer.echo(json.dumps(means, indent=2))
     else:
-        typer.echo(markdown_table(format_summary(result.summary)))
+        known = list(dict.fromkeys(result.summary["measure"]))
+        of_pixels = [measure for measure in known if measure not in MEASURES]
+        typer.echo(markdown_table(format_summary(result.summary, measures=of_pixels)))
+        if result.coco is not None:
+            typer.echo(markdown_table(format_summary(result.summary, measures=SHOWN_CELLS)))
         typer.echo(f"Report: {result.report}")
 
 

@@ -1,0 +1,71 @@
+"""What is said of single cells over many images, beside the scores of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from softlight.data.unlabelled import unlabelled_cells
+from softlight.evaluate.coco_ap import CellsOfImage, coco_average_precision
+from softlight.evaluate.instance import score_instances
+from softlight.evaluate.matching import known_cells
+from softlight.evaluate.table import ALL
+from softlight.recipes.score import Scored
+
+
+def coco_table(scored: Sequence[Scored]) -> pd.DataFrame | None:
+    """COCO's figures over the cells of all images, a row for each cell type and for all.
+
+    None where no cells were scored. Outlines are used where the annotation has them, so that cells
+    may overlap as they do there.
+    """
+    with_cells = [item for item in scored if item.cells is not None]
+    if not with_cells:
+        return None
+    groups: dict[str, list[Scored]] = {}
+    for item in with_cells:
+        if "cell_type" in item.sample.tags:
+            groups.setdefault(item.sample.tags["cell_type"], []).append(item)
+    rows = [
+        {"group": name, "images": len(items)}
+        | coco_average_precision([_cells_of(item) for item in items])
+        for name, items in [*sorted(groups.items()), (ALL, with_cells)]
+    ]
+    return pd.DataFrame(rows)
+
+
+def _cells_of(item: Scored) -> CellsOfImage:
+    annotated, cells = item.annotated, item.cells
+    assert cells is not None
+    if annotated.valid is not None:
+        return CellsOfImage(
+            known_cells(annotated.labels, annotated.valid), known_cells(cells, annotated.valid)
+        )
+    if annotated.outlines is not None:
+        return CellsOfImage(annotated.outlines, cells)
+    return CellsOfImage(annotated.labels, cells)
+
+
+def doubts(scored: Sequence[Scored]) -> list[str]:
+    """For each image in which many cells seem not to be annotated: the scores without that part.
+
+    Cells found there count as false in the scores, though they may be right.
+    """
+    found = []
+    for item in scored:
+        if item.cells is None:
+            continue
+        annotated = item.annotated
+        unlabelled = unlabelled_cells(annotated.image, annotated.labels)
+        if unlabelled is None:
+            continue
+        valid = ~unlabelled if annotated.valid is None else annotated.valid & ~unlabelled
+        known = score_instances(annotated.labels, item.cells, valid=valid)
+        found.append(
+            f"{item.sample.name}: {unlabelled.mean():.0%} of the image looks like cells that were "
+            f"not annotated. Its AP at IoU 0.5 is {item.scores['ap50']:.3f} as it stands and "
+            f"{known['ap50']:.3f} without these regions, its mean AP {item.scores['ap']:.3f} and "
+            f"{known['ap']:.3f}."
+        )
+    return found
