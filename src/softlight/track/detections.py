@@ -24,6 +24,7 @@ class Detections:
     places: Floats  # (N, 2): y, x
     log_area: Floats | None
     log_intensity: Floats | None
+    radius: Floats | None  # of a circle as large as the cell
     order: Ints  # row of the caller's table
     frames: Ints  # the frames that hold a cell
     starts: Ints  # where each of them begins; one more at the end
@@ -34,11 +35,6 @@ class Detections:
     def at(self, number: int) -> slice:
         """The cells of the ``number``-th frame that holds any."""
         return slice(int(self.starts[number]), int(self.starts[number + 1]))
-
-    @property
-    def radius(self) -> Floats | None:
-        """Radius of a circle as large as the cell."""
-        return None if self.log_area is None else np.sqrt(np.exp(self.log_area) / np.pi)
 
 
 def detections(objects: pd.DataFrame) -> Detections:
@@ -66,12 +62,14 @@ def detections(objects: pd.DataFrame) -> Detections:
             "is one cell of a frame."
         )
     frames, starts = np.unique(frame, return_index=True)
+    log_area = _logs(objects, "area_px", order)
     return Detections(
         frame=frame,
         label=label,
         places=places[order],
-        log_area=_logs(objects, "area_px", order),
+        log_area=log_area,
         log_intensity=_logs(objects, "mean_intensity", order),
+        radius=None if log_area is None else np.sqrt(np.exp(log_area) / np.pi),
         order=order,
         frames=frames,
         starts=np.append(starts, len(frame)).astype(np.int64),

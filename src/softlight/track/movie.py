@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-from softlight.track.assign import best_links
-from softlight.track.detections import detections
+from softlight.track.candidates import Overlaps, frame_labels, mask_overlaps
+from softlight.track.choose import best_events
+from softlight.track.costs import Costs
+from softlight.track.detections import Detections, detections
+from softlight.track.divisions import division_candidates
+from softlight.track.drift import drift_table, field_shifts
+from softlight.track.events import Events, all_events
+from softlight.track.gaps import gap_candidates
+from softlight.track.learn import learn_costs
+from softlight.track.link import Links, link_frames
+from softlight.track.numbering import numbered
 from softlight.track.settings import LinkSettings
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -24,12 +35,14 @@ class Tracked:
         tracks: ``track_id``, ``parent_id`` (0 = none), ``first_frame``, ``last_frame``.
         drift: ``frame``, ``dy_px``, ``dx_px``: where the field lies against the first frame.
         notes: what a careful person would say about it.
+        learned: the scales and rates that the movie was linked with.
     """
 
     objects: pd.DataFrame
     tracks: pd.DataFrame
     drift: pd.DataFrame
     notes: tuple[str, ...] = ()
+    learned: dict[str, float] = field(default_factory=dict)
 
 
 def track_cells(
@@ -50,31 +63,80 @@ def track_cells(
     """
     settings = settings or LinkSettings()
     cells = detections(objects)
-    track = np.arange(len(cells))
-    for number in range(len(cells.frames) - 1):
-        one, two = cells.at(number), cells.at(number + 1)
-        k = min(5, two.stop - two.start)
-        distance, near = cKDTree(cells.places[two]).query(cells.places[one], k=[*range(1, k + 1)])
-        scale = max(float(np.median(distance[:, 0])), 1.0)
-        source = np.repeat(np.arange(len(distance)), k)
-        gain = 8 - (distance.ravel() / scale) ** 2
-        chosen = best_links(source, near.ravel(), gain)
-        track[two.start + near.ravel()[chosen]] = track[one.start + source[chosen]]
-        if progress is not None:
-            progress(number + 2, len(cells.frames))
-    _, track = np.unique(track, return_inverse=True)
-    table = objects.copy()
-    ids = np.empty(len(cells), np.int64)
-    ids[cells.order] = track + 1
-    table["track_id"] = ids
-    spans = table.groupby("track_id", sort=True)["frame"].agg(["min", "max"])
-    tracks = pd.DataFrame(
-        {
-            "track_id": spans.index.to_numpy(np.int64),
-            "parent_id": np.zeros(len(spans), np.int64),
-            "first_frame": spans["min"].to_numpy(np.int64),
-            "last_frame": spans["max"].to_numpy(np.int64),
-        }
+    shape = _shape(cells, labels)
+    shift = np.zeros((len(cells.frames), 2))
+    if settings.drift and len(cells):
+        side = min(shape) if shape else float(np.ptp(cells.places, axis=0).min())
+        shift = field_shifts(cells, side_px=side)
+    places = cells.places - np.repeat(shift, np.diff(cells.starts), axis=0)
+    overlaps = None
+    if labels is not None and settings.overlap and len(cells):
+        overlaps = mask_overlaps(cells, labels, shift)
+    costs = learn_costs(cells, places, overlaps=overlaps, shape=shape, settings=settings)
+    links = link_frames(
+        cells, places, costs, overlaps=overlaps, settings=settings, progress=progress
     )
-    drift = pd.DataFrame({"frame": cells.frames, "dy_px": 0.0, "dx_px": 0.0})
-    return Tracked(table, tracks, drift)
+    events, costs = _events(cells, places, costs, links, overlaps, settings)
+    table, tracks = numbered(objects, cells, links, events)
+    return Tracked(
+        objects=table,
+        tracks=tracks,
+        drift=drift_table(cells, shift),
+        learned=_learned(costs),
+    )
+
+
+def _shape(cells: Detections, labels: Sequence[NDArray[np.int32]] | None) -> tuple[int, int] | None:
+    if labels is None or not len(cells):
+        return None
+    height, width = frame_labels(labels, int(cells.frames[0])).shape
+    return height, width
+
+
+def _events(
+    cells: Detections,
+    places: Floats,
+    costs: Costs,
+    links: Links,
+    overlaps: Overlaps | None,
+    settings: LinkSettings,
+) -> tuple[Events, Costs]:
+    """Gaps and divisions of the whole movie, chosen twice: the first time teaches their rates."""
+    for last in (False, True):
+        parts = []
+        if settings.max_gap_frames:
+            parts.append(gap_candidates(cells, places, costs, links, settings=settings))
+        if settings.divisions:
+            parts.append(
+                division_candidates(
+                    cells, places, costs, links, overlaps=overlaps, settings=settings
+                )
+            )
+        events = all_events(parts)
+        events = events.take(best_events(events))
+        if not last:
+            costs = _with_rates(costs, cells, events)
+    return events, costs
+
+
+def _with_rates(costs: Costs, cells: Detections, events: Events) -> Costs:
+    """The costs with the rates of what was found, between bounds."""
+    count = len(cells) + 200
+    miss = (float(events.missed.sum()) + 200 * costs.p_miss) / count
+    divide = (float(events.divides.sum()) + 200 * costs.p_divide) / count
+    return replace(
+        costs,
+        p_miss=float(np.clip(miss, 0.003, 0.1)),
+        p_divide=float(np.clip(divide, 0.001, 0.05)),
+    )
+
+
+def _learned(costs: Costs) -> dict[str, float]:
+    return {
+        "step_px": costs.step_px,
+        "tail": costs.tail,
+        "growth": costs.growth,
+        "p_end": costs.p_end,
+        "p_miss": costs.p_miss,
+        "p_divide": costs.p_divide,
+    }

@@ -1,0 +1,70 @@
+"""Cells that were not found for some frames: the end of one piece and the beginning of another."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softlight.track.candidates import near_pairs
+from softlight.track.costs import Costs, gate_px
+from softlight.track.detections import Detections
+from softlight.track.events import NOBODY, Events, all_events
+from softlight.track.link import Links, link_gain
+from softlight.track.settings import LinkSettings
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def by_frame(cells: Detections, which: Ints) -> list[Ints]:
+    """These cells (in order), for each frame that holds cells."""
+    return np.split(which, np.searchsorted(which, cells.starts[1:-1]))
+
+
+def gap_candidates(
+    cells: Detections, places: Floats, costs: Costs, links: Links, *, settings: LinkSettings
+) -> Events:
+    """Open ends with open beginnings that come up to the longest gap later."""
+    ends = by_frame(cells, np.flatnonzero(links.after < 0))
+    begins = by_frame(cells, np.flatnonzero(links.before < 0))
+    parts = []
+    for number in range(len(cells.frames)):
+        for later in range(number + 2, len(cells.frames)):
+            elapsed = float(cells.frames[later] - cells.frames[number])
+            if elapsed > settings.max_gap_frames + 1:
+                break
+            if len(ends[number]) and len(begins[later]):
+                missed = later - number - 1
+                parts.append(
+                    _between(cells, places, costs, ends[number], begins[later], missed, settings)
+                )
+    return all_events(parts)
+
+
+def _between(
+    cells: Detections,
+    places: Floats,
+    costs: Costs,
+    ends: Ints,
+    begins: Ints,
+    missed: int,
+    settings: LinkSettings,
+) -> Events:
+    elapsed = float(cells.frame[begins[0]] - cells.frame[ends[0]])
+    reach = gate_px(costs, elapsed)
+    if settings.max_distance_px is not None:
+        reach = min(reach, settings.max_distance_px * elapsed)
+    one, two = near_pairs(places[ends], places[begins], reach_px=reach)
+    source, target = ends[one], begins[two]
+    gain = link_gain(cells, places, costs, source=source, target=target)
+    gain += missed * np.log(costs.p_miss)
+    good = gain > 0
+    source, target, gain = source[good], target[good], gain[good]
+    return Events(
+        source=source,
+        first=target,
+        second=np.full(len(source), NOBODY),
+        second_open=np.zeros(len(source), bool),
+        gain=gain,
+        missed=np.full(len(source), missed),
+    )

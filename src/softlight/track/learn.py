@@ -1,0 +1,221 @@
+"""The scales of a movie, learned from links that explain each other: a few rounds from a sample."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from softlight.track.assign import best_links
+from softlight.track.candidates import Overlaps
+from softlight.track.costs import OVERLAP_EDGES, Costs, Field, Trait
+from softlight.track.detections import Detections
+from softlight.track.link import pair_links
+from softlight.track.settings import LinkSettings
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SAMPLE_PAIRS = 60  # frame pairs ...
+SAMPLE_CELLS = 60_000  # ... and cells, at most
+ROUNDS = 4
+TAILS = (2.0, 3.0, 5.0, 9.0, 20.0, 100.0)
+SMALLEST_STEP_PX = 0.3  # a centroid is not known better than this
+PRIOR_LINKS = 4.0  # what is assumed of a movie that shows little weighs so much
+PRIOR_CELLS = 30.0
+OVERLAP_WEIGHT = 0.6  # overlap and distance say partly the same
+
+
+def learn_costs(
+    cells: Detections,
+    places: Floats,
+    *,
+    overlaps: Overlaps | None,
+    shape: tuple[int, int] | None,
+    settings: LinkSettings,
+) -> Costs:
+    """The movie's costs.
+
+    Args:
+        cells: of the movie.
+        places: their positions, drift corrected.
+        overlaps: of masks in consecutive frames.
+        shape: of the field, where known.
+        settings: what is to be used.
+    """
+    radius = _typical_radius(cells)
+    field = _field(cells, radius, shape)
+    pairs = _sample(cells)
+    step = _first_step(cells, places, pairs, radius)
+    costs = Costs(
+        step_px=step,
+        tail=5.0,
+        growth=0.7,
+        radius_px=radius,
+        field=_with_reach(field, step, settings),
+        area=_trait(cells.log_area, None) if settings.size else None,
+        intensity=_trait(cells.log_intensity, None) if settings.intensity else None,
+    )
+    for _ in range(ROUNDS):
+        costs = _refined(cells, places, pairs, costs, overlaps, settings)
+    return costs
+
+
+def _typical_radius(cells: Detections) -> float:
+    if cells.radius is not None and len(cells):
+        return float(np.median(cells.radius))
+    nearest = []
+    for number in _sample(cells) if len(cells.frames) > 1 else range(len(cells.frames)):
+        here = cells.places[cells.at(int(number))]
+        if len(here) > 1:
+            nearest.append(cKDTree(here).query(here, k=[2])[0].ravel())
+    return float(np.median(np.concatenate(nearest))) / 3 if nearest else 5.0
+
+
+def _field(cells: Detections, radius: float, shape: tuple[int, int] | None) -> Field:
+    if shape is not None:
+        low, high = np.zeros(2), np.asarray(shape, float)
+    elif len(cells):
+        low, high = cells.places.min(0) - radius, cells.places.max(0) + radius
+    else:
+        low, high = np.zeros(2), np.ones(2)
+    per_frame = max(len(cells) / max(len(cells.frames), 1), 1.0)
+    area = max(float(np.prod(high - low)), 1.0)
+    return Field(
+        low=(float(low[0]), float(low[1])),
+        high=(float(high[0]), float(high[1])),
+        reach_px=1.0,
+        density=per_frame / area,
+    )
+
+
+def _with_reach(field: Field, step: float, settings: LinkSettings) -> Field:
+    return replace(field, reach_px=settings.border_px or 2 * step)
+
+
+def _sample(cells: Detections) -> Ints:
+    """Numbers of frames, whose link to the next is looked at; evenly spread."""
+    last = len(cells.frames) - 1
+    if last < 1:
+        return np.empty(0, np.int64)
+    usual = int(np.diff(cells.frames).min())
+    good = np.flatnonzero(np.diff(cells.frames) == usual)
+    mean = len(cells) / len(cells.frames)
+    count = int(np.clip(SAMPLE_CELLS / mean, 2, SAMPLE_PAIRS))
+    if len(good) <= count:
+        return good
+    return good[np.linspace(0, len(good) - 1, count).round().astype(int)]
+
+
+def _first_step(cells: Detections, places: Floats, pairs: Ints, radius: float) -> float:
+    """A first scale of displacements: of cells that are each other's nearest."""
+    squared = [np.full(1, 2 * (0.3 * radius) ** 2)]
+    for number in pairs:
+        one, two = places[cells.at(number)], places[cells.at(number + 1)]
+        there, forward = cKDTree(two).query(one)
+        _, back = cKDTree(one).query(two)
+        mutual = back[forward] == np.arange(len(one))
+        squared.append(there[mutual] ** 2)
+    scale = np.sqrt(np.median(np.concatenate(squared)) / (2 * np.log(2)))
+    return max(float(scale), SMALLEST_STEP_PX)
+
+
+def _trait(values: Floats | None, changes: Floats | None) -> Trait | None:
+    """How a trait varies; the change is a guess where there are no links yet."""
+    if values is None or not len(values):
+        return None
+    middle = float(np.median(values))
+    spread = max(1.4826 * float(np.median(np.abs(values - middle))), 0.1)
+    if changes is None:
+        return Trait(change=0.7 * spread, middle=middle, spread=spread)
+    squared = (np.median(np.abs(changes)) * 1.4826) ** 2 if len(changes) else spread**2
+    weight = len(changes) / (len(changes) + PRIOR_LINKS)
+    change = np.sqrt(weight * squared + (1 - weight) * spread**2)
+    return Trait(change=float(np.clip(change, 0.02, spread)), middle=middle, spread=spread)
+
+
+def _refined(
+    cells: Detections,
+    places: Floats,
+    pairs: Ints,
+    costs: Costs,
+    overlaps: Overlaps | None,
+    settings: LinkSettings,
+) -> Costs:
+    """The costs after linking the sample with those of the round before."""
+    found: list[tuple[Ints, Ints]] = []
+    rivals: list[Floats] = []
+    seen = 0
+    for number in pairs:
+        one, two = cells.at(number), cells.at(number + 1)
+        source, target, gain = pair_links(
+            cells, places, costs, one=one, two=two, overlaps=overlaps, settings=settings
+        )
+        chosen = best_links(source, target, gain)
+        found.append((source[chosen], target[chosen]))
+        seen += one.stop - one.start
+        if overlaps is not None:
+            rivals.append(overlaps.of(source[~chosen], target[~chosen]))
+    if not found:
+        return costs
+    source = np.concatenate([pair[0] for pair in found])
+    target = np.concatenate([pair[1] for pair in found])
+    elapsed = float(np.diff(cells.frames).min())
+    squared = ((places[target] - places[source]) ** 2).sum(1) / elapsed ** (2 * costs.growth)
+    step, tail = fit_steps(squared, prior=costs.step_px)
+    open_share = 1 - len(source) / max(seen, 1)
+    rate = (open_share * seen + 0.01 * PRIOR_CELLS) / (seen + PRIOR_CELLS)
+    rate = float(np.clip(rate, 0.002, 0.1))
+    return replace(
+        costs,
+        step_px=step,
+        tail=tail,
+        field=_with_reach(costs.field, step, settings),
+        area=_relearned(costs.area, cells.log_area, source, target),
+        intensity=_relearned(costs.intensity, cells.log_intensity, source, target),
+        overlap=_overlap_table(overlaps, source, target, rivals),
+        p_end=rate,
+        p_start=rate,
+    )
+
+
+def _relearned(
+    trait: Trait | None, values: Floats | None, source: Ints, target: Ints
+) -> Trait | None:
+    if trait is None or values is None:
+        return None
+    return _trait(values, values[target] - values[source])
+
+
+def fit_steps(squared: Floats, *, prior: float) -> tuple[float, float]:
+    """Scale and tail of the Student t distribution that suits these squared displacements best."""
+    values = np.append(squared, 2 * prior**2)
+    weights = np.append(np.ones(len(squared)), PRIOR_LINKS)
+    best = (-np.inf, prior, TAILS[-1])
+    for nu in TAILS:
+        variance = max(float(np.median(values)) / (2 * np.log(2)), SMALLEST_STEP_PX**2)
+        for _ in range(30):
+            pull = weights * (nu + 2) / (nu + values / variance)
+            variance = max(float((pull * values).sum() / (2 * weights.sum())), SMALLEST_STEP_PX**2)
+        fit = -np.log(variance) - (nu + 2) / 2 * np.log1p(values / (nu * variance))
+        likelihood = float((weights * fit).sum())
+        if likelihood > best[0]:
+            best = (likelihood, float(np.sqrt(variance)), nu)
+    return best[1], best[2]
+
+
+def _overlap_table(
+    overlaps: Overlaps | None, source: Ints, target: Ints, rivals: list[Floats]
+) -> tuple[float, ...] | None:
+    """The gain of each class of overlap: how much oftener links have it than rivals."""
+    if overlaps is None:
+        return None
+    classes = len(OVERLAP_EDGES) + 1
+    links = np.bincount(np.digitize(overlaps.of(source, target), OVERLAP_EDGES), minlength=classes)
+    others = np.bincount(np.digitize(np.concatenate(rivals), OVERLAP_EDGES), minlength=classes)
+    links = links + 1.0
+    others = others + np.array([8.0, 1.0, 0.5, 0.25, 0.12, 0.06, 0.06])
+    ratio = np.log(links / links.sum()) - np.log(others / others.sum())
+    return tuple((OVERLAP_WEIGHT * ratio).tolist())

@@ -1,0 +1,133 @@
+"""Links from each frame to the next, by gated sparse assignment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softlight.track.assign import best_links
+from softlight.track.candidates import Overlaps, near_pairs
+from softlight.track.costs import (
+    Costs,
+    gate_px,
+    log_displacement,
+    log_end,
+    log_start,
+    overlap_gain,
+    trait_gain,
+)
+from softlight.track.detections import Detections
+from softlight.track.settings import LinkSettings
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """For each cell the next and the one before (-1 = none), and what the link to next gains."""
+
+    after: Ints
+    before: Ints
+    gain: Floats
+
+
+def pair_links(
+    cells: Detections,
+    places: Floats,
+    costs: Costs,
+    *,
+    one: slice,
+    two: slice,
+    overlaps: Overlaps | None,
+    settings: LinkSettings,
+) -> tuple[Ints, Ints, Floats]:
+    """The candidates between two frames that hold cells, and what each gains."""
+    elapsed = float(cells.frame[two.start] - cells.frame[one.start])
+    reach = gate_px(costs, elapsed)
+    if settings.max_distance_px is not None:
+        reach = min(reach, settings.max_distance_px * elapsed)
+    source, target = near_pairs(places[one], places[two], reach_px=reach)
+    source, target = source + one.start, target + two.start
+    if overlaps is not None:
+        source, target = _joined(source, target, overlaps.between(one, two), len(cells))
+        if settings.max_distance_px is not None:
+            near = ((places[source] - places[target]) ** 2).sum(1) <= reach**2
+            source, target = source[near], target[near]
+    gain = link_gain(cells, places, costs, source=source, target=target)
+    if overlaps is not None:
+        gain = gain + overlap_gain(overlaps.of(source, target), costs)
+    return source, target, gain
+
+
+def link_gain(
+    cells: Detections, places: Floats, costs: Costs, *, source: Ints, target: Ints
+) -> Floats:
+    """What linking these cells gains over leaving both open, overlap apart."""
+    elapsed = (cells.frame[target] - cells.frame[source]).astype(float)
+    squared = ((places[target] - places[source]) ** 2).sum(1)
+    gain = log_displacement(squared, costs, elapsed) + trait_gains(cells, costs, source, target)
+    radius = cells.radius
+    r_source, r_target = (
+        costs.radius_px if radius is None else radius[index] for index in (source, target)
+    )
+    gain += np.log1p(-costs.p_end)
+    gain -= log_end(cells.places[source], r_source, costs)
+    gain -= log_start(cells.places[target], r_target, costs)
+    return gain
+
+
+def trait_gains(cells: Detections, costs: Costs, source: Ints, target: Ints) -> Floats:
+    """What area and intensity say for these links."""
+    elapsed = (cells.frame[target] - cells.frame[source]).astype(float)
+    gain = np.zeros(len(source))
+    for values, trait in (
+        (cells.log_area, costs.area),
+        (cells.log_intensity, costs.intensity),
+    ):
+        if values is not None and trait is not None:
+            gain += trait_gain(values[source], values[target], trait, elapsed)
+    return gain
+
+
+def _joined(source: Ints, target: Ints, others: tuple[Ints, Ints], size: int) -> tuple[Ints, Ints]:
+    """Both sets of pairs, each pair once, in order."""
+    key = np.concatenate([source * size + target, others[0] * size + others[1]])
+    first, second = np.divmod(np.unique(key), size)
+    return first, second
+
+
+def link_frames(
+    cells: Detections,
+    places: Floats,
+    costs: Costs,
+    *,
+    overlaps: Overlaps | None,
+    settings: LinkSettings,
+    progress: Callable[[int, int], None] | None = None,
+) -> Links:
+    """Every frame linked to the next that holds cells, if it is not farther than a gap may be."""
+    after = np.full(len(cells), -1, np.int64)
+    before = np.full(len(cells), -1, np.int64)
+    gains = np.zeros(len(cells))
+    for number in range(len(cells.frames) - 1):
+        if cells.frames[number + 1] - cells.frames[number] <= settings.max_gap_frames + 1:
+            source, target, gain = pair_links(
+                cells,
+                places,
+                costs,
+                one=cells.at(number),
+                two=cells.at(number + 1),
+                overlaps=overlaps,
+                settings=settings,
+            )
+            chosen = best_links(source, target, gain)
+            after[source[chosen]] = target[chosen]
+            before[target[chosen]] = source[chosen]
+            gains[source[chosen]] = gain[chosen]
+        if progress is not None:
+            progress(number + 1, len(cells.frames) - 1)
+    return Links(after, before, gains)
