@@ -5,7 +5,7 @@ import pytest
 import tifffile
 import zarr
 
-from softlight.io.images import ImageError, find_images, open_movie
+from softlight.io.images import ImageError, find_images, open_frames, open_movie
 from softlight.io.labels import open_label_movie, write_labels
 from softlight.io.zarr import write_ome_zarr
 
@@ -200,3 +200,18 @@ def test_chunks_that_were_never_copied(tmp_path, version):
     with pytest.raises(ImageError, match="no stored pixels"):
         movie.frame(1)
     np.testing.assert_array_equal(movie.frame(2), MOVIE[2])
+
+
+def test_missing_frames_are_not_stored_as_dark_ones(tmp_path, version):
+    for t in (0, 2):
+        tifffile.imwrite(tmp_path / f"t{t}.tif", MOVIE[t])
+    files = [tmp_path / "t0.tif", None, tmp_path / "t2.tif"]
+    movie = open_frames(files, name="gap")
+    assert (movie.name, movie.missing) == ("gap", (1,))
+    write_ome_zarr(tmp_path / "a.zarr", movie, version=version)
+    found = open_movie(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(found.frame(2), MOVIE[2])
+    with pytest.raises(ImageError, match="no stored pixels"):
+        found.frame(1)
+    with pytest.raises(ImageError, match="No file was given for none"):
+        open_frames([None], name="none")

@@ -71,37 +71,54 @@ def _missing_note(numbers: Sequence[int]) -> tuple[str, ...]:
     return (f"Frame numbers {named}{more} are missing; the frames were taken as consecutive.",)
 
 
-class FolderPlanes:
-    """The planes of a folder: one file, one frame."""
+class FramePlanes:
+    """The planes of files that hold one frame each; None stands where a frame is missing.
 
-    def __init__(self, folder: Path) -> None:
-        files = frame_files(folder)
-        if not files:
-            raise ImageError(
-                f"{folder} holds no images ({', '.join(FRAME_SUFFIXES[:5])}); check the path."
-            )
-        numbers = frame_numbers(files, folder)
-        if max(numbers) - min(numbers) > 1_000_000:
-            raise ImageError(
-                f"{folder.name} is not one movie: its frame numbers lie too far apart."
-            )
-        order = np.argsort(numbers, kind="stable")
-        self._files = [open_planes(files[at]) for at in order]
-        first = self._files[0].layout
-        for at, planes in zip(order, self._files, strict=True):
-            _check_same(planes.layout, first, name=files[at].name, folder=folder.name)
+    Args:
+        files: one for each moment, in the order of time.
+        name: of the movie, for messages.
+        notes: what is known of them already.
+    """
+
+    def __init__(
+        self, files: Sequence[Path | None], *, name: str, notes: tuple[str, ...] = ()
+    ) -> None:
+        self._files = [None if file is None else open_planes(file) for file in files]
+        there = [(file, one) for file, one in zip(files, self._files, strict=True) if file and one]
+        first = there[0][1].layout
+        for file, planes in there:
+            _check_same(planes.layout, first, name=file.name, folder=name)
         plane = "YXC" if first.axes.endswith("C") else "YX"
         self.layout = replace(
             first,
             axes="T" + plane,
             sizes=(len(files), *first.sizes[-len(plane) :]),
-            how=f"{len(files)} numbered files, taken as time",
-            notes=first.notes + _missing_note(numbers),
+            how=f"{len(there)} numbered files, taken as time",
+            notes=first.notes + notes,
+            missing=tuple(t for t, file in enumerate(files) if file is None),
         )
+        self._name = name
 
     def plane(self, number: int) -> NDArray[np.generic]:
         """One raw (Y, X[, C]) plane."""
-        return self._files[number].plane(0)
+        planes = self._files[number]
+        if planes is None:
+            raise ImageError(f"Frame {number} of {self._name} is missing: no file holds it.")
+        return planes.plane(0)
+
+
+def folder_planes(folder: Path) -> FramePlanes:
+    """The planes of a folder: one file, one frame, in the order of the one number that differs."""
+    files = frame_files(folder)
+    if not files:
+        raise ImageError(
+            f"{folder} holds no images ({', '.join(FRAME_SUFFIXES[:5])}); check the path."
+        )
+    numbers = frame_numbers(files, folder)
+    if max(numbers) - min(numbers) > 1_000_000:
+        raise ImageError(f"{folder.name} is not one movie: its frame numbers lie too far apart.")
+    order = np.argsort(numbers, kind="stable")
+    return FramePlanes([files[at] for at in order], name=folder.name, notes=_missing_note(numbers))
 
 
 def _check_same(layout: Layout, first: Layout, *, name: str, folder: str) -> None:
@@ -129,4 +146,4 @@ def _check_same(layout: Layout, first: Layout, *, name: str, folder: str) -> Non
 def open_folder_or_file(path: Path) -> Planes:
     """The planes of a file, of an OME-Zarr, or of a folder of numbered frames."""
     with reading(path):
-        return FolderPlanes(path) if path.is_dir() and not is_zarr(path) else open_planes(path)
+        return folder_planes(path) if path.is_dir() and not is_zarr(path) else open_planes(path)

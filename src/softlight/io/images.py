@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from softlight.io.axes import Plan, plan_frames
 from softlight.io.errors import ImageError as ImageError
 from softlight.io.errors import reading
-from softlight.io.folder import FRAME_SUFFIXES, natural_key, open_folder_or_file
+from softlight.io.folder import FRAME_SUFFIXES, FramePlanes, natural_key, open_folder_or_file
 from softlight.io.grey import to_grey as to_grey
 from softlight.io.planes import Planes, check_claim
 from softlight.io.sniff import FORMAT_SUFFIXES, is_zarr
@@ -34,6 +34,7 @@ class Movie:
     frame_interval_min: float | None
     colour: bool  # the channels are red, green, blue (and alpha)
     notes: tuple[str, ...]
+    missing: tuple[int, ...]  # frames that no file holds; asking for one is an error
     _planes: Planes = field(repr=False)
     _plan: Plan = field(repr=False)
 
@@ -101,11 +102,61 @@ def open_movie(
         interval_min: minutes between frames; overrides what the file says.
         channel: keep this one only, counted from 0.
     """
+    _check_sizes(pixel_size_um, interval_min)
     path = Path(path)
+    return _movie(
+        open_folder_or_file(path),
+        path,
+        name=path.name.removesuffix(path.suffix).removesuffix(".ome"),
+        axes=axes,
+        channel=channel,
+        sizes=(pixel_size_um, interval_min),
+    )
+
+
+def open_frames(
+    files: Sequence[Path | None],
+    *,
+    name: str,
+    pixel_size_um: float | None = None,
+    interval_min: float | None = None,
+    channel: int | None = None,
+) -> Movie:
+    """The movie in files of one frame each, one for each moment; None where one is missing.
+
+    Args:
+        files: in the order of time, at least one of them there.
+        name: of the movie.
+        pixel_size_um: overrides what the first file says.
+        interval_min: minutes between frames; overrides what the first file says.
+        channel: keep this one only, counted from 0.
+    """
+    _check_sizes(pixel_size_um, interval_min)
+    source = next((file for file in files if file is not None), None)
+    if source is None:
+        raise ImageError(f"No file was given for {name}; a movie needs at least one frame.")
+    with reading(source):
+        planes = FramePlanes(files, name=name)
+    sizes = (pixel_size_um, interval_min)
+    return _movie(planes, source, name=name, axes=None, channel=channel, sizes=sizes)
+
+
+def _check_sizes(pixel_size_um: float | None, interval_min: float | None) -> None:
     for option, value in (("pixel_size_um", pixel_size_um), ("interval_min", interval_min)):
         if value is not None and not 0 < value < float("inf"):
             raise ImageError(f"{option}={value} is not a size; give a number above 0.")
-    planes = open_folder_or_file(path)
+
+
+def _movie(
+    planes: Planes,
+    path: Path,
+    *,
+    name: str,
+    axes: str | None,
+    channel: int | None,
+    sizes: tuple[float | None, float | None],
+) -> Movie:
+    """The planes as a movie; ``sizes``: pixel size and interval where they are given."""
     layout = planes.layout
     plan = plan_frames(layout, name=path.name, axes=axes, channel=channel)
     if layout.dtype.name not in _PIXELS:
@@ -122,16 +173,17 @@ def open_movie(
         item_bytes=layout.dtype.itemsize,
     )
     return Movie(
-        name=path.name.removesuffix(path.suffix).removesuffix(".ome"),
+        name=name,
         source=path,
         shape=(plan.frames, *frame_shape),
         dtype=layout.dtype,
         axes=plan.axes,
         axes_note=plan.note,
-        pixel_size_um=pixel_size_um or layout.pixel_size_um,
-        frame_interval_min=interval_min or layout.frame_interval_min,
+        pixel_size_um=sizes[0] or layout.pixel_size_um,
+        frame_interval_min=sizes[1] or layout.frame_interval_min,
         colour=layout.colour and len(frame_shape) == 3,
         notes=layout.notes,
+        missing=layout.missing,
         _planes=planes,
         _plan=plan,
     )

@@ -30,6 +30,7 @@ class Layout:
     pixel_size_um: float | None = None
     frame_interval_min: float | None = None
     notes: tuple[str, ...] = ()
+    missing: tuple[int, ...] = ()  # frames that no file holds
 
 
 class Planes(Protocol):

@@ -38,6 +38,7 @@ class _Stack:
     plane: tuple[int, ...]
     dtype: np.dtype[Any]
     frame: Callable[[int], NDArray[Any]]
+    missing: tuple[int, ...] = ()
 
     @property
     def channels(self) -> int | None:
@@ -155,6 +156,8 @@ def _write_stack(group: zarr.Group, stack: _Stack, version: Version) -> None:
         **options,
     )
     for t in range(stack.frames):
+        if t in stack.missing:  # read back, it is an error that says so, and not a dark frame
+            continue
         frame = stack.frame(t).astype(dtype, copy=False)
         array[t] = np.moveaxis(frame, -1, 0) if channels else frame
 
@@ -182,7 +185,11 @@ def write_ome_zarr(
         pixel_size_um = pixel_size_um or movie.pixel_size_um
         frame_interval_min = frame_interval_min or movie.frame_interval_min
         stack = _Stack(
-            frames=len(movie), plane=movie.shape[1:], dtype=movie.dtype, frame=movie.frame
+            frames=len(movie),
+            plane=movie.shape[1:],
+            dtype=movie.dtype,
+            frame=movie.frame,
+            missing=movie.missing,
         )
     else:
         stack = _array_stack(np.asarray(movie_or_array))
