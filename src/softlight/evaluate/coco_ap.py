@@ -12,17 +12,19 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from softlight.evaluate.matching import Labels
 from softlight.evaluate.pixel import ScoreError
 from softlight.io.coco import labels_to_coco
-from softlight.io.coco_masks import CocoAnnotation, annotation_mask, encode_runs
+from softlight.io.coco_masks import CocoAnnotation, annotation_runs
 
 IOUS = np.arange(10, 20) / 20  # 0.5, 0.55, … 0.95
 AREA_LIMITS_PX = (324, 961)  # 18² and 31²
@@ -44,6 +46,38 @@ class CellsOfImage:
     truth: Labels | Sequence[CocoAnnotation]
     predicted: Labels
     scores: Mapping[int, float] | None = None
+
+    @cached_property
+    def true_cells(self) -> list[dict[str, Any]]:
+        """The true cells as COCO writes them."""
+        if isinstance(self.truth, np.ndarray):
+            _check_size(self.truth, self.predicted)
+            return labels_to_coco(self.truth, image_id=0)
+        height, width = self.predicted.shape
+        cells = []
+        for outline in self.truth:
+            runs = annotation_runs(outline, height, width)
+            area, crowd = int(coco_mask.area(runs)), int(outline.iscrowd)
+            cells.append({"category_id": 1, "iscrowd": crowd, "area": area, "segmentation": runs})
+        return cells
+
+    @cached_property
+    def found_cells(self) -> list[dict[str, Any]]:
+        """The predicted cells as COCO writes them, each with its score."""
+        cells = labels_to_coco(self.predicted, image_id=0)
+        if self.scores is None:
+            return [{**cell, "score": 1.0} for cell in cells]
+        labels = np.unique(self.predicted[self.predicted > 0]).tolist()
+        missing = [label for label in labels if label not in self.scores]
+        if missing:
+            raise ScoreError(
+                f"There is no score for label {missing[0]} ({len(missing)} in all); give one for "
+                "each predicted cell, or none at all."
+            )
+        return [
+            {**cell, "score": float(self.scores[label])}
+            for cell, label in zip(cells, labels, strict=True)
+        ]
 
 
 def coco_average_precision(
@@ -70,7 +104,11 @@ def coco_average_precision(
         max_detections: Of each image only so many of the surest cells count.
         area_limits_px: Pixels that divide small from medium and medium from large.
     """
-    judge = _Evaluation(_truth_of(images), _predictions_of(images), iouType="segm")
+    judge = _Evaluation(
+        _as_coco(images, [image.true_cells for image in images]),
+        _as_coco(images, [image.found_cells for image in images]),
+        iouType="segm",
+    )
     small, large = area_limits_px
     judge.params.useCats = 0
     judge.params.iouThrs = IOUS
@@ -112,64 +150,26 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
     return math.nan if (values < 0).any() else float(values.mean())
 
 
-def _truth_of(images: Sequence[CellsOfImage]) -> COCO:
-    annotations: list[dict[str, Any]] = []
-    for number, image in enumerate(images, start=1):
-        first = len(annotations) + 1  # COCO takes the number 0 for none
-        if isinstance(image.truth, np.ndarray):
-            _check_size(image.truth, image.predicted, number)
-            annotations += labels_to_coco(image.truth, image_id=number, first_id=first)
-        else:
-            height, width = image.predicted.shape
-            for at, outline in enumerate(image.truth):
-                mask = annotation_mask(outline, height, width)
-                annotations.append(
-                    {
-                        "id": first + at,
-                        "image_id": number,
-                        "category_id": 1,
-                        "iscrowd": int(outline.iscrowd),
-                        "area": int(mask.sum()),
-                        "segmentation": encode_runs(mask, 0, 0, mask.shape),
-                    }
-                )
-    return _as_coco(images, annotations)
-
-
-def _predictions_of(images: Sequence[CellsOfImage]) -> COCO:
-    found: list[dict[str, Any]] = []
-    for number, image in enumerate(images, start=1):
-        cells = labels_to_coco(image.predicted, image_id=number, first_id=len(found) + 1)
-        if image.scores is not None:
-            labels = np.unique(image.predicted[image.predicted > 0]).tolist()
-            missing = [label for label in labels if label not in image.scores]
-            if missing:
-                raise ScoreError(
-                    f"There is no score for label {missing[0]} of image {number} ({len(missing)} "
-                    "in all); give one for each predicted cell, or none at all."
-                )
-            for cell, label in zip(cells, labels, strict=True):
-                cell["score"] = float(image.scores[label])
-        found += [{"score": 1.0} | cell for cell in cells]
-    return _as_coco(images, found)
-
-
-def _check_size(truth: Labels, predicted: Labels, number: int) -> None:
+def _check_size(truth: Labels, predicted: Labels) -> None:
     if truth.ndim != 2 or truth.shape != predicted.shape:
         raise ScoreError(
-            f"Predicted labels of image {number} are {predicted.shape}, truth {truth.shape}; give "
-            "(Y, X) arrays of one shape."
+            f"Predicted labels are {predicted.shape}, truth {truth.shape}; give (Y, X) arrays of "
+            "one shape."
         )
 
 
-def _as_coco(images: Sequence[CellsOfImage], annotations: list[dict[str, Any]]) -> COCO:
+def _as_coco(images: Sequence[CellsOfImage], cells: list[list[dict[str, Any]]]) -> COCO:
     coco = COCO()
+    numbered = [(image, cell) for image, its in enumerate(cells, start=1) for cell in its]
     coco.dataset = {
         "images": [
             {"id": number, "height": image.predicted.shape[0], "width": image.predicted.shape[1]}
             for number, image in enumerate(images, start=1)
         ],
-        "annotations": annotations,
+        "annotations": [  # copies, since it writes into them; it takes the number 0 for none
+            {**cell, "image_id": image, "id": number}
+            for number, (image, cell) in enumerate(numbered, start=1)
+        ],
         "categories": [{"id": 1, "name": "cell"}],
     }
     with contextlib.redirect_stdout(io.StringIO()):

@@ -102,20 +102,30 @@ def _counts(runs: Mapping[str, Any], number: int, height: int, width: int) -> li
 
 def _pixels(annotation: CocoAnnotation, height: int, width: int) -> NDArray[np.int64]:
     """The pixels of one annotation, numbered down the columns as COCO does."""
-    shape = annotation.segmentation
-    if isinstance(shape, dict):
-        counts = _counts(shape, annotation.id, height, width)
-    elif isinstance(shape, list):
-        polygons = _polygons(shape, annotation.id)
-        drawn = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-        counts = decode_counts(drawn["counts"], number=annotation.id, total=height * width)
-    else:
-        raise _bad(annotation.id, "has a segmentation that is neither polygons nor run lengths")
+    runs = annotation_runs(annotation, height, width)
+    total = height * width
+    counts = decode_counts(runs["counts"].encode(), number=annotation.id, total=total)
     ends = np.cumsum(counts)
     starts, ends = ends[0:-1:2], ends[1::2]
     lengths = ends - starts
     first_of_run = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
     return np.asarray(first_of_run + np.arange(len(first_of_run)), np.int64)
+
+
+def annotation_runs(annotation: CocoAnnotation, height: int, width: int) -> dict[str, Any]:
+    """The compressed run lengths of one annotation, polygons drawn as pycocotools draws them."""
+    shape = annotation.segmentation
+    if isinstance(shape, list):
+        drawn = coco_mask.merge(
+            coco_mask.frPyObjects(_polygons(shape, annotation.id), height, width)
+        )
+    elif isinstance(shape, dict):
+        counts = _counts(shape, annotation.id, height, width)
+        size = [height, width]
+        drawn = coco_mask.frPyObjects({"size": size, "counts": counts}, height, width)
+    else:
+        raise _bad(annotation.id, "has a segmentation that is neither polygons nor run lengths")
+    return {"size": [height, width], "counts": drawn["counts"].decode("ascii")}
 
 
 def annotation_mask(annotation: CocoAnnotation, height: int, width: int) -> NDArray[np.bool_]:

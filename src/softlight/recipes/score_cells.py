@@ -23,14 +23,14 @@ def coco_table(scored: Sequence[Scored]) -> pd.DataFrame | None:
     with_cells = [item for item in scored if item.cells is not None]
     if not with_cells:
         return None
-    groups: dict[str, list[Scored]] = {}
-    for item in with_cells:
+    groups: dict[str, list[CellsOfImage]] = {}
+    every = [_cells_of(item) for item in with_cells]
+    for item, cells in zip(with_cells, every, strict=True):
         if "cell_type" in item.sample.tags:
-            groups.setdefault(item.sample.tags["cell_type"], []).append(item)
+            groups.setdefault(item.sample.tags["cell_type"], []).append(cells)
     rows = [
-        {"group": name, "images": len(items)}
-        | coco_average_precision([_cells_of(item) for item in items])
-        for name, items in [*sorted(groups.items()), (ALL, with_cells)]
+        {"group": name, "images": len(images)} | coco_average_precision(images)
+        for name, images in [*sorted(groups.items()), (ALL, every)]
     ]
     return pd.DataFrame(rows)
 

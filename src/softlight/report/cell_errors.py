@@ -46,8 +46,8 @@ def cell_error_layer(
     predicted, truth = as_labels(predicted), as_labels(truth)
     fates = fates_of(overlap_of(truth, predicted, valid=valid))
     found, true = view.labels(predicted), view.labels(truth)
-    fate_of_true = _as_codes(true, fates.truth)
-    fate_of_found = _as_codes(found, fates.predicted)
+    fate_of_true = view.labels(_as_codes(truth, fates.truth))
+    fate_of_found = view.labels(_as_codes(predicted, fates.predicted))
     layer = np.zeros((*found.shape, 4), dtype=np.uint8)
     if valid is not None:
         unknown = (view.labels(~valid) > 0) & (diagonal(found) % 16 < 6)
@@ -80,7 +80,7 @@ def _as_codes(labels: Labels, fates: Mapping[int, Fate]) -> npt.NDArray[np.uint8
     return codes
 
 
-def _paint(layer: Pixels, codes: npt.NDArray[np.uint8], *, where: Mask, alpha: int) -> None:
+def _paint(layer: Pixels, codes: Labels, *, where: Mask, alpha: int) -> None:
     """Colour by code, as opaque as said, where the code is one."""
     palette = np.array([(0, 0, 0), *(FATE_COLOURS[fate] for fate in _ORDER)], np.uint8)
     where = where & (codes > 0)
