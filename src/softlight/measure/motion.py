@@ -1,0 +1,197 @@
+"""How the cells of a movie move together: MSD and velocity correlation with intervals, and a fit.
+
+What chance draws are cells, not steps: the steps of a cell are alike. All intervals here are
+between tracks, or between clones where the tracks table is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, fields
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from softlight.measure.displacements import (
+    MOST_LAGS,
+    Displacements,
+    displacements,
+    ratio_with_interval,
+)
+from softlight.measure.kinetics import true_share, velocity_products
+from softlight.measure.positions import Positions, checked_clones, positions_of
+from softlight.measure.runs import Floats, Ints
+from softlight.measure.walks import Walk, fit_walk
+
+GROUPS = 20  # of the jackknife
+
+
+def msd_curve(
+    objects: pd.DataFrame,
+    *,
+    frame_interval_min: float | None = None,
+    tracks: pd.DataFrame | None = None,
+    most_lags: int = MOST_LAGS,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Mean squared displacement of all tracks against the lag, with an interval between tracks.
+
+    Columns: ``lag_frames``, ``lag_min`` (where the interval is known), ``msd_…``, ``msd_low_…``,
+    ``msd_high_…``, ``tracks``, ``pairs``. The localisation error is in it.
+    """
+    positions, clones = _read(objects, frame_interval_min, tracks)
+    moved = displacements(positions, most_lags)
+    square = f"{positions.units.length}2"
+    rows = []
+    for lag in range(moved.pairs.shape[1]):
+        over, under = moved.squares[:, lag], moved.pairs[:, lag]
+        msd, low, high = ratio_with_interval(over, under, clones, level=level)
+        rows.append((lag + 1, msd, max(low, 0.0), high, int((under > 0).sum()), int(under.sum())))
+    names = ("lag_frames", *(f"msd{end}_{square}" for end in ("", "_low", "_high")))
+    table = pd.DataFrame(rows, columns=[*names, "tracks", "pairs"])
+    return _with_time(table[table["pairs"] > 0].reset_index(drop=True), positions)
+
+
+def velocity_autocorrelation(
+    objects: pd.DataFrame,
+    *,
+    frame_interval_min: float | None = None,
+    localisation_sd: float = 0.0,
+    tracks: pd.DataFrame | None = None,
+    most_lags: int = 20,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Correlation of velocities against the lag, over the mean square velocity.
+
+    The localisation error makes successive steps turn back; 2 (σ / Δt)² is added at lag 1 and
+    twice that taken off at lag 0. Columns: ``lag_frames``, ``lag_min``, ``correlation``, ``low``,
+    ``high``, ``tracks``, ``pairs``. The interval takes the mean square velocity as known.
+    """
+    positions, clones = _read(objects, frame_interval_min, tracks)
+    error = 2 * (localisation_sd / positions.units.per_frame) ** 2
+    span = int(np.ptp(positions.frame)) if len(positions.frame) else 0
+    rows = []
+    base = np.nan
+    for lag in range(min(most_lags, max(span - 1, 0)) + 1):
+        over, under = velocity_products(positions, lag)
+        value = np.array(ratio_with_interval(over, under, clones, level=level))
+        value += {0: -2 * error, 1: error}.get(lag, 0.0)
+        if lag == 0:
+            base = float(value[0])
+            value = np.full(3, base)
+        share = value / (base if base > 0 else np.nan)
+        rows.append((lag, *share, int((under > 0).sum()), int(under.sum())))
+    names = ["lag_frames", "correlation", "low", "high", "tracks", "pairs"]
+    return _with_time(pd.DataFrame(rows, columns=names), positions)
+
+
+def motion_summary(
+    objects: pd.DataFrame,
+    *,
+    frame_interval_min: float | None = None,
+    localisation_sd: float | None = None,
+    tracks: pd.DataFrame | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """The movie's motion in a few rows: ``measure``, ``value``, ``low``, ``high``, ``unit``.
+
+    Rows: ``mean_speed`` (as seen), ``corrected_mean_speed`` (the localisation error taken off),
+    ``rms_speed``, ``persistence``, ``localisation_sd``, ``diffusion``, ``msd_alpha``. The
+    localisation error is fitted to the MSD of a persistent random walk unless it is given.
+    """
+    positions, clones = _read(objects, frame_interval_min, tracks)
+    moved = displacements(positions)
+    speeds = _speed_sums(positions)
+    whole = _estimates(moved, speeds, positions, localisation_sd)
+    count = int(clones.max(initial=-1)) + 1
+    groups = min(GROUPS, count)
+    without = np.array(
+        [
+            _estimates(*_only(moved, speeds, clones % groups != group), positions, localisation_sd)
+            for group in range(groups)
+        ]
+    ).reshape(groups, len(whole))
+    half = _jackknife_half(without, level=level)
+    raw = ratio_with_interval(speeds[0], speeds[2], clones, level=level)
+    units = positions.units
+    labels = [units.speed, units.speed, units.times, units.length]
+    labels += [f"{units.length}2_per_{units.time}", "1"]
+    names = ["corrected_mean_speed", "rms_speed", "persistence", "localisation_sd"]
+    rows = [("mean_speed", *raw, units.speed)]
+    for at, (name, unit) in enumerate(zip([*names, "diffusion", "msd_alpha"], labels, strict=True)):
+        known = name == "localisation_sd" and localisation_sd is not None
+        width = 0.0 if known else half[at]
+        low = whole[at] - width if name == "msd_alpha" else max(whole[at] - width, 0.0)
+        rows.append((name, whole[at], low, whole[at] + width, unit))
+    return pd.DataFrame(rows, columns=["measure", "value", "low", "high", "unit"])
+
+
+def _read(
+    objects: pd.DataFrame, interval: float | None, tracks: pd.DataFrame | None
+) -> tuple[Positions, Ints]:
+    positions = positions_of(objects, frame_interval_min=interval)
+    return positions, checked_clones(positions.ids, tracks)
+
+
+def _with_time(table: pd.DataFrame, positions: Positions) -> pd.DataFrame:
+    if positions.units.time != "frame":
+        lag = table["lag_frames"] * positions.units.per_frame
+        table.insert(1, f"lag_{positions.units.time}", lag.astype(float))
+    return table
+
+
+def _speed_sums(positions: Positions) -> tuple[Floats, Floats, Floats]:
+    """For each track: sum of speeds, sum of squared speeds, number of steps."""
+    squares, number = velocity_products(positions, 0)
+    begin = np.flatnonzero(
+        (np.diff(positions.track) == 0)
+        & (np.diff(positions.frame) == 1)
+        & positions.whole[1:]
+        & positions.whole[:-1]
+    )
+    step = (positions.place[begin + 1] - positions.place[begin]) / positions.units.per_frame
+    speed = np.bincount(
+        positions.track[begin], weights=np.hypot(*step.T), minlength=len(positions.ids)
+    ).astype(np.float64)
+    return speed, squares, number
+
+
+def _only(
+    moved: Displacements, speeds: tuple[Floats, Floats, Floats], keep: np.ndarray
+) -> tuple[Displacements, tuple[Floats, Floats, Floats]]:
+    some = Displacements(moved.squares[keep], moved.pairs[keep])
+    return some, (speeds[0][keep], speeds[1][keep], speeds[2][keep])
+
+
+def _estimates(
+    moved: Displacements,
+    speeds: tuple[Floats, Floats, Floats],
+    positions: Positions,
+    localisation_sd: float | None,
+) -> tuple[float, ...]:
+    """Corrected mean speed, then the walk's S, P, σ, D and alpha."""
+    interval = positions.units.per_frame
+    pairs, squares = moved.pairs.sum(axis=0), moved.squares.sum(axis=0)
+    # Long lags are seen in few tracks only: as many lags as half of the pairs of lag 1 have.
+    use = pairs >= max(1.0, 0.5 * pairs.max(initial=0))
+    lag = np.arange(1, len(pairs) + 1) * interval
+    with np.errstate(invalid="ignore", divide="ignore"):
+        msd = squares / pairs
+    walk = fit_walk(lag[use], msd[use], pairs[use], localisation_sd=localisation_sd)
+    steps = float(speeds[2].sum())
+    if steps == 0:
+        return (np.nan, *astuple(walk))
+    sigma = 0.0 if np.isnan(walk.localisation_sd) else walk.localisation_sd
+    square = np.array([speeds[1].sum() / steps])
+    corrected = float(speeds[0].sum()) / steps * float(true_share(square, sigma, interval)[0])
+    return (corrected, *astuple(walk))
+
+
+def _jackknife_half(without: Floats, *, level: float) -> Floats:
+    """Half widths of intervals from estimates that each leave one group out."""
+    groups = len(without)
+    if groups < 2:
+        return np.full(without.shape[1] if without.ndim == 2 else len(fields(Walk)) + 1, np.nan)
+    spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0) * (groups - 1) / groups
+    half: Floats = stats.t.ppf(0.5 + level / 2, groups - 1) * np.sqrt(spread)
+    return half
