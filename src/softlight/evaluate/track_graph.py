@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
+LARGEST_LABEL = 65_535  # in the masks of the Challenge
 COLUMNS = ("track_id", "parent_id", "first_frame", "last_frame")
 
 
@@ -168,3 +169,26 @@ def _check_table(table: pd.DataFrame, what: str) -> None:
             f"The {what}'s track {row['track_id']} names {row['parent_id']} as its mother, which "
             "must be a track that ends before it begins."
         )
+
+
+def rule_breaches(cells: Sequence[Ints]) -> list[str]:
+    """What the Challenge would refuse a checked result for: no cell, gaps, labels over 16 bits."""
+    breaches = []
+    seen = pd.DataFrame(
+        {
+            "label": np.concatenate([*cells, np.empty(0, dtype=np.int64)]).astype(np.int64),
+            "frame": np.repeat(np.arange(len(cells)), [len(labels) for labels in cells]),
+        }
+    )
+    if seen.empty:
+        return ["There is no cell in any frame."]
+    life = seen.groupby("label")["frame"].agg(["min", "max", "count"])
+    gaps = life[life["max"] - life["min"] + 1 > life["count"]]
+    if len(gaps):
+        breaches.append(
+            f"{len(gaps)} tracks are lost for some frames, such as {gaps.index[0]}; the Challenge "
+            "wants two tracks there, the first the mother of the second."
+        )
+    if life.index[-1] > LARGEST_LABEL:
+        breaches.append(f"The label {life.index[-1]} is over {LARGEST_LABEL}.")
+    return breaches

@@ -25,6 +25,7 @@ from softlight.evaluate.track_graph import (
     TrackingError,
     build_graph,
     check_tracks,
+    rule_breaches,
 )
 
 Ints = NDArray[np.int64]
@@ -39,7 +40,8 @@ class Comparison:
 
     graphs: MatchedGraphs
     overlaps: tuple[FrameOverlap, ...]  # of each frame
-    gold_iou: NDArray[np.float64] | None  # of each gold cell, 0: not found
+    gold_iou: NDArray[np.float64]  # of each gold cell, 0: not found
+    breaches: tuple[str, ...] = ()  # of the Challenge's rules, by the prediction
 
 
 def score_tracking(
@@ -91,9 +93,11 @@ def compare_tracking(
             progress(frame + 1, frames)
     check_tracks([item.truth.label for item in overlaps], truth.tracks, what="truth")
     check_tracks([item.predicted.label for item in overlaps], predicted.tracks, what="prediction")
-    graphs = _match(overlaps, truth, predicted)
     return Comparison(
-        graphs, tuple(overlaps), None if gold is None else np.concatenate([*gold_iou, np.empty(0)])
+        graphs=_match(overlaps, truth, predicted),
+        overlaps=tuple(overlaps),
+        gold_iou=np.concatenate([*gold_iou, np.empty(0)]),
+        breaches=tuple(rule_breaches([item.predicted.label for item in overlaps])),
     )
 
 
@@ -103,7 +107,10 @@ def scores(comparison: Comparison) -> dict[str, float]:
     counts = count_operations(graphs)
     iou = comparison.gold_iou
     nodes, edges = len(graphs.truth.frame), len(graphs.truth.edges()[0])
-    result = {"SEG": float(iou.mean()) if iou is not None and len(iou) else float("nan")}
+    result = {
+        "valid": float(not comparison.breaches),
+        "SEG": float(iou.mean()) if len(iou) else float("nan"),
+    }
     result |= score_operations(counts, nodes=nodes, edges=edges)
     result["CT"] = complete_tracks(graphs)
     result["TF"] = track_fractions(graphs)
