@@ -22,11 +22,11 @@ def checked(image: NDArray[np.generic], *, name: str = "foreground") -> NDArray[
 
 
 def checked_map(
-    image: NDArray[np.generic], shape: tuple[int, ...], *, name: str
+    image: NDArray[np.generic], shape: tuple[int, ...] | None = None, *, name: str
 ) -> NDArray[np.float32]:
-    """The same as float32, as large as the foreground."""
+    """The same as float32, and as large as the foreground."""
     array = checked(image, name=name).astype(np.float32, copy=False)
-    if array.shape != shape:
+    if shape is not None and array.shape != shape:
         raise ValueError(
             f"The {name} has shape {array.shape} and the foreground {shape}; they must be the same."
         )

@@ -6,12 +6,15 @@ row by row. Pixels that touch by a side or a corner are connected.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.segmentation import watershed
 
+from softlight.instances.basins import join_shallow
 from softlight.instances.clean import Labels, checked, renumbered
 
 _CONNECTED = np.ones((3, 3), bool)
@@ -57,7 +60,11 @@ def split_touching(
     distance = ndimage.distance_transform_edt(foreground).astype(np.float32)
     height = ndimage.gaussian_filter(distance * probability, min_distance_px / 4)
     parts = _watershed(height, foreground, min_distance_px=min_distance_px)
-    merged = _merge_shallow(parts, height, neck=neck, min_area_px=min_area_px)
+
+    def joins(peak: Any, way: Any) -> Any:
+        return way >= neck * peak
+
+    merged = join_shallow(parts, height, joins, min_area_px=min_area_px)
     return renumbered(merged, min_area_px=min_area_px)
 
 
@@ -79,48 +86,3 @@ def _watershed(
         -height, seeds, mask=foreground, connectivity=2
     )
     return np.where(foreground & (parts == 0), pieces + len(peaks), parts).astype(np.int32)
-
-
-def _merge_shallow(
-    parts: Labels, height: NDArray[np.float32], *, neck: float, min_area_px: int
-) -> Labels:
-    """The parts with those joined that no deep pass divides, the highest passes first."""
-    count = int(parts.max())
-    index = np.arange(count + 1)
-    area = np.bincount(parts.ravel(), minlength=count + 1)
-    peak = np.zeros(count + 1)
-    np.maximum.at(peak, parts.ravel(), height.ravel())
-    parent = index.copy()
-
-    def root(label: int) -> int:
-        while parent[label] != label:
-            parent[label] = parent[parent[label]]
-            label = int(parent[label])
-        return label
-
-    for first, second, saddle in _passes(parts, height):
-        a, b = sorted((root(first), root(second)))
-        small = min(area[a], area[b]) < min_area_px
-        if a != b and (small or saddle >= neck * min(peak[a], peak[b])):
-            parent[b] = a
-            area[a] += area[b]
-            peak[a] = max(peak[a], peak[b])
-    return np.array([root(int(label)) for label in index], np.int32)[parts]
-
-
-def _passes(parts: Labels, height: NDArray[np.float32]) -> list[tuple[int, int, float]]:
-    """Each pair of touching parts with the highest point of their border, the highest first."""
-    ends, heights = [], []
-    below, right = (slice(1, None), slice(None)), (slice(None), slice(1, None))
-    above, left = (slice(None, -1), slice(None)), (slice(None), slice(None, -1))
-    diagonals = (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[:-1, 1:], np.s_[1:, :-1])
-    for one, other in ((above, below), (left, right), *diagonals):
-        p, q = parts[one], parts[other]
-        border = (p != q) & (p > 0) & (q > 0)
-        ends.append(np.stack([np.minimum(p, q)[border], np.maximum(p, q)[border]], axis=1))
-        heights.append(np.minimum(height[one], height[other])[border])
-    pairs, inverse = np.unique(np.concatenate(ends), axis=0, return_inverse=True)
-    highest = np.zeros(len(pairs), np.float32)
-    np.maximum.at(highest, inverse.ravel(), np.concatenate(heights))
-    order = np.argsort(-highest, kind="stable")
-    return [(int(pairs[i, 0]), int(pairs[i, 1]), float(highest[i])) for i in order]
