@@ -1,43 +1,26 @@
 """Charts as PNG files: how training went, and how much of the image cells cover.
 
-Drawn with matplotlib's figure objects, never its global state, on a transparent ground, in an ink
-for light or for dark pages.
+Drawn in the ink of `softlight.report.ink`.
 """
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from softlight.report.ink import DARK, DASHES, LIGHT, Ink, new_figure, png
 
 Rows = Sequence[Mapping[str, Any]]
 Numbers = npt.NDArray[np.float64]
 
 
-class _Ink(NamedTuple):
-    """What shows on one kind of page; the last six are Okabe and Ito's colours."""
-
-    text: str
-    line: str
-    many: tuple[str, ...]
-
-
-_LIGHT = _Ink(
-    "#23282d", "#9aa3ab", ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-)
-_DARK = _Ink(
-    "#e8eaed", "#5f6670", ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00")
-)
-_DASHES = ("-", "--", ":", "-.")
-_MOST_LINES = len(_LIGHT.many) * len(_DASHES)
+_MOST_LINES = len(LIGHT.many) * len(DASHES)
 _MOST_DOTS = 60
 
 # Each panel of the training curves: its title and its lines, as (key of a row, label).
@@ -69,23 +52,23 @@ def curves_figure(
             f"{len(history)} epochs and panels {', '.join(panels) or 'none'}: give at least one "
             f"epoch and panels from {', '.join(PANELS)}."
         )
-    ink = _DARK if dark else _LIGHT
-    figure, axes = _new_figure(len(panels), ink)
+    ink = DARK if dark else LIGHT
+    figure, axes = new_figure(len(panels), ink)
     epochs = _column(history, "epoch")
     if not np.isfinite(epochs).all():
         epochs = np.arange(1.0, len(history) + 1)
     for ax, name in zip(axes, panels, strict=True):
         _draw_panel(ax, name, epochs, history, ink)
-    return _png(figure)
+    return png(figure)
 
 
-def _draw_panel(ax: Axes, name: str, epochs: Numbers, history: Rows, ink: _Ink) -> None:
+def _draw_panel(ax: Axes, name: str, epochs: Numbers, history: Rows, ink: Ink) -> None:
     title, lines = PANELS[name]
     ax.set_title(title, loc="left", color=ink.text)
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     labels = []
-    for (key, label), colour, dashes in zip(lines, ink.many, _DASHES, strict=False):
+    for (key, label), colour, dashes in zip(lines, ink.many, DASHES, strict=False):
         values = _column(history, key)
         known = np.isfinite(values)
         if not known.any():
@@ -118,7 +101,7 @@ def confluence_figure(rows: Rows, *, dark: bool = False) -> bytes:
     """
     if not rows:
         raise ChartError("There is no image to draw the confluence of; give at least one row.")
-    ink = _DARK if dark else _LIGHT
+    ink = DARK if dark else LIGHT
     by_image: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_image.setdefault(str(row.get("image", "")), []).append(row)
@@ -126,24 +109,24 @@ def confluence_figure(rows: Rows, *, dark: bool = False) -> bytes:
     most = _MOST_LINES if movies else _MOST_DOTS
     shown = dict(list(by_image.items())[:most])
     height = 2.9 if movies else 1.5 + 0.28 * len(shown)
-    figure, (ax,) = _new_figure(1, ink, height=height)
+    figure, (ax,) = new_figure(1, ink, height=height)
     if movies:
         _draw_movies(ax, shown, ink)
     else:
         _draw_images(ax, [frames[0] for frames in shown.values()], ink)
     some = f" ({most} of {len(by_image)})" if len(by_image) > most else ""
     ax.set_title(f"Area covered by cells{some}", loc="left", color=ink.text)
-    return _png(figure)
+    return png(figure)
 
 
-def _draw_movies(ax: Axes, shown: Mapping[str, Rows], ink: _Ink) -> None:
+def _draw_movies(ax: Axes, shown: Mapping[str, Rows], ink: Ink) -> None:
     timed = all(np.isfinite(_column(frames, "time_h")).all() for frames in shown.values())
     for index, (name, frames) in enumerate(shown.items()):
         along = _column(frames, "time_h" if timed else "frame")
         if not np.isfinite(along).all():
             along = np.arange(float(len(frames)))
         colour = ink.many[index % len(ink.many)]
-        dashes = _DASHES[index // len(ink.many)]
+        dashes = DASHES[index // len(ink.many)]
         values = 100 * _column(frames, "confluence")
         marker = "o" if len(frames) == 1 else ""
         ax.plot(along, values, dashes, color=colour, marker=marker, label=_short(name))
@@ -156,7 +139,7 @@ def _draw_movies(ax: Axes, shown: Mapping[str, Rows], ink: _Ink) -> None:
         ax.legend(frameon=False, loc="best", labelcolor=ink.text)
 
 
-def _draw_images(ax: Axes, rows: Rows, ink: _Ink) -> None:
+def _draw_images(ax: Axes, rows: Rows, ink: Ink) -> None:
     places = np.arange(len(rows))
     true = 100 * _column(rows, "confluence_true")
     predicted = 100 * _column(rows, "confluence")
@@ -187,25 +170,3 @@ def _column(rows: Rows, key: str) -> Numbers:
             value = math.nan
         values.append(value if math.isfinite(value) else math.nan)
     return np.array(values)
-
-
-def _new_figure(panels: int, ink: _Ink, *, height: float = 2.9) -> tuple[Figure, list[Axes]]:
-    width = 4.2 * panels if panels > 1 else 5.0
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = list(figure.subplots(1, panels, squeeze=False)[0])
-    for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.spines[["left", "bottom"]].set_color(ink.line)
-        ax.tick_params(labelcolor=ink.text, color=ink.line, which="both")
-        ax.grid(axis="y", color=ink.line, alpha=0.3, linewidth=0.6)
-        ax.xaxis.label.set_color(ink.text)
-        ax.yaxis.label.set_color(ink.text)
-    return figure, axes
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    # Without the software's version in it, the same numbers give the same bytes.
-    figure.savefig(buffer, format="png", dpi=180, transparent=True, metadata={"Software": None})
-    return buffer.getvalue()
