@@ -22,6 +22,8 @@ Ints = NDArray[np.int64]
 
 UNLIKE = 0.05  # share of true links whose size says nothing, since masks fail
 FEATURE_CAP = 4.0
+OUTLYING = 0.2  # share of sizes that are far from the usual
+CUT_SHARE = 0.3  # of a radius: how far the border may push the centroid of a cell that it cuts
 BORDER_SHARE = 0.25  # of cells that touch the border, so many go in a frame
 OVERLAP_EDGES = np.array([1e-9, 0.1, 0.25, 0.4, 0.55, 0.7])
 SUM_SCALE = 0.3  # spread of log(area of the daughters together / area of the mother)
@@ -74,9 +76,14 @@ class Costs:
         return replace(self, **rates)  # type: ignore[arg-type]
 
 
-def log_displacement(squared: Floats, costs: Costs, elapsed: Floats | float = 1.0) -> Floats:
-    """The log density of displacements of these squared lengths over so many frames."""
-    variance = (costs.step_px * np.power(elapsed, costs.growth)) ** 2
+def log_displacement(
+    squared: Floats, costs: Costs, elapsed: Floats | float = 1.0, *, extra_px: Floats | float = 0.0
+) -> Floats:
+    """The log density of displacements of these squared lengths over so many frames.
+
+    ``extra_px`` widens it where the centroid is not the cell's own, as of one that the border cuts.
+    """
+    variance = (costs.step_px * np.power(elapsed, costs.growth)) ** 2 + np.square(extra_px)
     nu = costs.tail
     result: Floats = -np.log(2 * np.pi * variance) - (nu + 2) / 2 * np.log1p(
         squared / (nu * variance)
@@ -90,11 +97,18 @@ def log_normal(value: Floats, scale: Floats | float) -> Floats:
     return result
 
 
+def log_among(value: Floats, trait: Trait) -> Floats:
+    """The log density of a trait among all cells, with wide tails: debris and fragments are many."""
+    off = value - trait.middle
+    usual = np.log(1 - OUTLYING) + log_normal(off, trait.spread)
+    return np.logaddexp(usual, np.log(OUTLYING) + log_normal(off, 4 * trait.spread))
+
+
 def trait_gain(
     before: Floats, after: Floats, trait: Trait, elapsed: Floats | float = 1.0
 ) -> Floats:
     """How much likelier this trait is after that one than in any cell, as a logarithm."""
-    any_cell = log_normal(after - trait.middle, trait.spread)
+    any_cell = log_among(after, trait)
     this_cell = log_normal(after - before, trait.change * np.sqrt(elapsed))
     mixed = np.logaddexp(np.log1p(-UNLIKE) + this_cell, np.log(UNLIKE) + any_cell)
     return np.minimum(mixed - any_cell, FEATURE_CAP)
@@ -169,7 +183,6 @@ def daughters_gain(mother: Floats, first: Floats, second: Floats, trait: Trait) 
     """How much likelier two areas are as daughters of this mother than as any two cells."""
     together = np.logaddexp(first, second) - mother
     family = log_normal(together, SUM_SCALE) + log_normal(first - second, BALANCE_SCALE)
-    strangers = log_normal(first - trait.middle, trait.spread)
-    strangers = strangers + log_normal(second - trait.middle, trait.spread)
+    strangers = log_among(first, trait) + log_among(second, trait)
     mixed = np.logaddexp(np.log1p(-UNLIKE) + family, np.log(UNLIKE) + strangers)
     return np.minimum(mixed - strangers, 2 * FEATURE_CAP)

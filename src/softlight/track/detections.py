@@ -25,6 +25,7 @@ class Detections:
     log_area: Floats | None
     log_intensity: Floats | None
     radius: Floats | None  # of a circle as large as the cell
+    cut: NDArray[np.bool_]  # by the border of the image, so that size and centroid mislead
     order: Ints  # row of the caller's table
     frames: Ints  # the frames that hold a cell
     starts: Ints  # where each of them begins; one more at the end
@@ -62,6 +63,9 @@ def detections(objects: pd.DataFrame) -> Detections:
             "is one cell of a frame."
         )
     frames, starts = np.unique(frame, return_index=True)
+    cut = np.zeros(len(order), bool)
+    if "touches_border" in objects.columns:
+        cut = _numbers(objects, "touches_border")[order] > 0
     log_area = _logs(objects, "area_px", order)
     return Detections(
         frame=frame,
@@ -70,6 +74,7 @@ def detections(objects: pd.DataFrame) -> Detections:
         log_area=log_area,
         log_intensity=_logs(objects, "mean_intensity", order),
         radius=None if log_area is None else np.sqrt(np.exp(log_area) / np.pi),
+        cut=cut,
         order=order,
         frames=frames,
         starts=np.append(starts, len(frame)).astype(np.int64),

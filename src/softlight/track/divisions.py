@@ -134,7 +134,9 @@ def _judged(
     gain -= log_start(cells.places[sister], r_sister, costs)
     if cells.log_area is not None and costs.area is not None:
         logs = cells.log_area
-        gain += daughters_gain(logs[mother], logs[daughter], logs[sister], costs.area)
+        cut = cells.cut[mother] | cells.cut[daughter] | cells.cut[sister]
+        sizes = daughters_gain(logs[mother], logs[daughter], logs[sister], costs.area)
+        gain += np.where(cut, 0.0, sizes)
     if overlaps is not None and not missed:
         together = overlaps.of_both(mother, daughter, sister)
         gain += np.maximum(overlap_gain(together, costs), LEAST_OVERLAP_GAIN)

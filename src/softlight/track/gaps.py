@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softlight.track.candidates import near_pairs
-from softlight.track.costs import Costs, gate_px
+from softlight.track.costs import Costs, border_share, gate_px
 from softlight.track.detections import Detections
 from softlight.track.events import NOBODY, Events, all_events
 from softlight.track.link import Links, link_gain
@@ -41,6 +41,19 @@ def gap_candidates(
     return all_events(parts)
 
 
+def log_missed(cells: Detections, costs: Costs, source: Ints, target: Ints) -> Floats:
+    """Log-probability that this cell is not seen in a frame; near the border it may be outside."""
+    shares = [
+        border_share(
+            cells.places[index],
+            costs.radius_px if cells.radius is None else cells.radius[index],
+            costs.field,
+        )
+        for index in (source, target)
+    ]
+    return np.log(costs.p_miss + (1 - costs.p_miss) * np.minimum(*shares))
+
+
 def _between(
     cells: Detections,
     places: Floats,
@@ -57,7 +70,7 @@ def _between(
     one, two = near_pairs(places[ends], places[begins], reach_px=reach)
     source, target = ends[one], begins[two]
     gain = link_gain(cells, places, costs, source=source, target=target)
-    gain += missed * np.log(costs.p_miss)
+    gain += missed * log_missed(cells, costs, source, target)
     good = gain > 0
     source, target, gain = source[good], target[good], gain[good]
     return Events(

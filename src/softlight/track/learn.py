@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 SAMPLE_PAIRS = 60  # frame pairs ...
 SAMPLE_CELLS = 60_000  # ... and cells, at most
 ROUNDS = 4
-TAILS = (2.0, 3.0, 5.0, 9.0, 20.0, 100.0)
+TAILS = (2.0, 3.0, 5.0, 9.0)  # never normal: some cell jumps in every movie
 SMALLEST_STEP_PX = 0.3  # a centroid is not known better than this
 PRIOR_LINKS = 4.0  # what is assumed of a movie that shows little weighs so much
 PRIOR_CELLS = 30.0
@@ -136,6 +136,11 @@ def _trait(values: Floats | None, changes: Floats | None) -> Trait | None:
     return Trait(change=float(np.clip(change, 0.02, spread)), middle=middle, spread=spread)
 
 
+# Cells end within the field more seldom than this, whatever the interval; a higher rate would let
+# the search for cells that went far stop too near.
+HIGHEST_END = 0.02
+
+
 def _refined(
     cells: Detections,
     places: Floats,
@@ -167,7 +172,7 @@ def _refined(
     step, tail = fit_steps(squared, prior=costs.step_px)
     open_share = 1 - len(source) / max(seen, 1)
     rate = (open_share * seen + 0.01 * PRIOR_CELLS) / (seen + PRIOR_CELLS)
-    rate = float(np.clip(rate, 0.002, 0.1))
+    rate = float(np.clip(rate, 0.002, HIGHEST_END))
     return replace(
         costs,
         step_px=step,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from softlight.track.assign import best_links
 from softlight.track.candidates import Overlaps, near_pairs
 from softlight.track.costs import (
+    CUT_SHARE,
     Costs,
     gate_px,
     log_displacement,
@@ -59,7 +60,9 @@ def pair_links(
             source, target = source[near], target[near]
     gain = link_gain(cells, places, costs, source=source, target=target)
     if overlaps is not None:
-        gain = gain + overlap_gain(overlaps.of(source, target), costs)
+        cut = cells.cut[source] | cells.cut[target]
+        shared = overlap_gain(overlaps.of(source, target), costs)
+        gain = gain + np.where(cut, np.maximum(shared, 0.0), shared)
     return source, target, gain
 
 
@@ -69,7 +72,10 @@ def link_gain(
     """What linking these cells gains over leaving both open, overlap apart."""
     elapsed = (cells.frame[target] - cells.frame[source]).astype(float)
     squared = ((places[target] - places[source]) ** 2).sum(1)
-    gain = log_displacement(squared, costs, elapsed) + trait_gains(cells, costs, source, target)
+    cut = cells.cut[source] | cells.cut[target]
+    extra = np.where(cut, CUT_SHARE * costs.radius_px, 0.0)
+    gain = log_displacement(squared, costs, elapsed, extra_px=extra)
+    gain += np.where(cut, 0.0, trait_gains(cells, costs, source, target))
     radius = cells.radius
     r_source, r_target = (
         costs.radius_px if radius is None else radius[index] for index in (source, target)
