@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from softlight.io.files import replacing
 from softlight.io.planes import check_claim
 
 _MAX_FILE_BYTES = 4 << 30
+_FRAME_KEYS = ("frame_index", "frame_id")  # of TAO and of CocoVID
+_TRACK_KEYS = ("track_id", "instance_id")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,15 @@ class CocoImage:
     file_name: str
     height: int
     width: int
+    frame: int | None = None  # its place in a movie, from 0, where the file says
+
+
+@dataclass(frozen=True)
+class CocoMark:
+    """What a file of a movie says of one cell beside its outline; 0 where it says nothing."""
+
+    label: int = 0
+    track: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,9 @@ class CocoFile:
     images: tuple[CocoImage, ...]
     annotations: tuple[CocoAnnotation, ...]
     categories: Mapping[int, str]
+    marks: Mapping[int, CocoMark] = field(default_factory=dict)  # by annotation
+    parents: Mapping[int, int] = field(default_factory=dict)  # of tracks, 0: none
+    info: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, image: CocoImage) -> list[CocoAnnotation]:
         """The annotations of one image, in the order of the file."""
@@ -69,7 +83,29 @@ def _image(raw: Mapping[str, Any], name: str) -> CocoImage:
     height = _whole(raw.get("height"), name=name, what=f"the height of image {number}")
     width = _whole(raw.get("width"), name=name, what=f"the width of image {number}")
     check_claim(f"{name}, image {number}", height, width, samples=1, item_bytes=BYTES_PER_PIXEL)
-    return CocoImage(number, file_name, height, width)
+    frame = next((raw[key] for key in _FRAME_KEYS if raw.get(key) is not None), None)
+    if frame is not None:
+        frame = _whole(frame, name=name, what=f"the frame of image {number}")
+    return CocoImage(number, file_name, height, width, frame)
+
+
+def _mark(raw: Mapping[str, Any], name: str) -> CocoMark:
+    number = raw.get("id")
+    track = next((raw[key] for key in _TRACK_KEYS if raw.get(key) is not None), 0)
+    return CocoMark(
+        _whole(raw.get("label") or 0, name=name, what=f"the label of annotation {number}"),
+        _whole(track, name=name, what=f"the track of annotation {number}"),
+    )
+
+
+def _parents(raw: Mapping[str, Any], name: str) -> dict[int, int]:
+    """The parent of each track, where the file lists tracks."""
+    return {
+        _whole(item.get("id"), name=name, what="the id of a track"): _whole(
+            item.get("parent_id") or 0, name=name, what="the parent of a track"
+        )
+        for item in (_entries(raw, "tracks", name) if "tracks" in raw else [])
+    }
 
 
 def read_coco(path: Path | str) -> CocoFile:
@@ -97,16 +133,25 @@ def read_coco(path: Path | str) -> CocoFile:
         if len({image.id for image in images}) != len(images):
             raise ImageError(f"{name}: two images have the same id.")
         known = {image.id for image in images}
-        annotations = tuple(
-            _annotation(item, name, known) for item in _entries(raw, "annotations", name)
-        )
+        listed = _entries(raw, "annotations", name)
+        annotations = tuple(_annotation(item, name, known) for item in listed)
+        marks = [_mark(item, name) for item in listed]
         categories = {
             _whole(item.get("id"), name=name, what="the id of a category"): str(
                 item.get("name", "")
             )
             for item in (_entries(raw, "categories", name) if "categories" in raw else [])
         }
-    return CocoFile(name, images, annotations, categories)
+        parents, info = _parents(raw, name), raw.get("info")
+    return CocoFile(
+        name,
+        images,
+        annotations,
+        categories,
+        {item.id: mark for item, mark in zip(annotations, marks, strict=True)},
+        parents,
+        info if isinstance(info, dict) else {},
+    )
 
 
 def _annotation(raw: Mapping[str, Any], name: str, images: set[int]) -> CocoAnnotation:

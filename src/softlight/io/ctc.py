@@ -149,6 +149,90 @@ def _check_tracks(tracks: Sequence[CtcTrack], name: str) -> None:
             )
 
 
+@dataclass(frozen=True)
+class CtcResult:
+    """Masks and tracks of a result folder (01_RES) or of tracking truth (01_GT/TRA)."""
+
+    folder: Path
+    masks: tuple[Path, ...]
+    tracks: tuple[CtcTrack, ...]
+
+
+def find_tracks_file(folder: Path | str) -> Path | None:
+    """The table of tracks of a result or truth folder, where it is one."""
+    found = (Path(folder) / name for name in ("res_track.txt", "man_track.txt"))
+    return next((path for path in found if path.is_file()), None)
+
+
+def read_ctc_result(folder: Path | str) -> CtcResult:
+    """The files and tracks of mask000.tif … and res_track.txt (or of man_track…), checked."""
+    folder = Path(folder)
+    table = find_tracks_file(folder)
+    if table is None:
+        raise ImageError(
+            f"{folder} is no Challenge result: it needs res_track.txt beside mask000.tif and on."
+        )
+    prefix = "mask" if table.name == "res_track.txt" else "man_track"
+    masks = _numbered(folder, prefix)
+    lost = sorted(set(range(max(masks, default=0) + 1)) - set(masks))
+    if lost:
+        raise ImageError(
+            f"{folder.name} lacks {prefix}{lost[0]:03d}.tif, and {len(masks)} other frames are "
+            "there; copy the folder again."
+        )
+    tracks = read_tracks(table)
+    late = max(tracks, key=lambda track: track.last_frame, default=None)
+    if late is not None and late.last_frame >= len(masks):
+        raise ImageError(
+            f"{table.name}: track {late.label} goes on to frame {late.last_frame}, but the masks "
+            f"end with frame {len(masks) - 1}."
+        )
+    return CtcResult(folder, tuple(masks.values()), tuple(tracks))
+
+
+def write_ctc_result(
+    folder: Path | str,
+    *,
+    labels: Iterable[NDArray[np.int32]],
+    frames: int,
+    tracks: Sequence[CtcTrack],
+) -> None:
+    """Write mask000.tif and on, and res_track.txt, as the Challenge's validity rules ask.
+
+    Labels must be those of the tracks, and each track's must be in all frames of its span.
+    """
+    folder = Path(folder)
+    _check_tracks(tracks, "res_track.txt")
+    kind = _mask_type(tracks)
+    digits = max(3, len(str(frames - 1)))  # names must sort as the frames do
+    expected: list[set[int]] = [set() for _ in range(frames)]
+    for track in tracks:
+        for frame in range(track.first_frame, track.last_frame + 1):
+            expected[frame].add(track.label)
+    for frame, label in enumerate(labels):
+        wrong = sorted((set(np.unique(label).tolist()) - {0}) ^ expected[frame])
+        if wrong:
+            raise ImageError(
+                f"Track {wrong[0]} is in the masks or in the table of tracks for frame {frame}, "
+                "but not in both."
+            )
+        _write_tiff(folder / f"mask{frame:0{digits}d}.tif", label.astype(kind))
+    _write_tracks(folder / "res_track.txt", tracks)
+
+
+def _mask_type(tracks: Sequence[CtcTrack]) -> type[np.unsignedinteger]:
+    wide = max((track.label for track in tracks), default=0) > np.iinfo(np.uint16).max
+    return np.uint32 if wide else np.uint16
+
+
+def _write_tracks(path: Path, tracks: Sequence[CtcTrack]) -> None:
+    lines = "".join(
+        f"{track.label} {track.first_frame} {track.last_frame} {track.parent}\n" for track in tracks
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(lines, encoding="ascii")
+
+
 def _write_tiff(path: Path, image: NDArray[np.generic]) -> None:
     with replacing(path) as temporary:
         tifffile.imwrite(
@@ -171,8 +255,7 @@ def write_ctc_sequence(
     """
     folder = Path(folder)
     _check_tracks(tracks, "man_track.txt")
-    wide = max((track.label for track in tracks), default=0) > np.iinfo(np.uint16).max
-    kind = np.uint32 if wide else np.uint16
+    kind = _mask_type(tracks)
     known = {track.label for track in tracks}
     for frame, (image, label) in enumerate(zip_longest(images, labels)):
         if image is None or label is None or image.shape != label.shape:
@@ -185,8 +268,4 @@ def write_ctc_sequence(
             below = folder / f"{sequence}_GT" / which
             prefix = "man_seg" if which == "SEG" else "man_track"
             _write_tiff(below / f"{prefix}{frame:03d}.tif", label.astype(kind))
-    lines = "".join(
-        f"{track.label} {track.first_frame} {track.last_frame} {track.parent}\n" for track in tracks
-    )
-    with replacing(folder / f"{sequence}_GT" / "TRA" / "man_track.txt") as temporary:
-        temporary.write_text(lines, encoding="ascii")
+    _write_tracks(folder / f"{sequence}_GT" / "TRA" / "man_track.txt", tracks)

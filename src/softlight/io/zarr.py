@@ -46,7 +46,7 @@ class _Stack:
 
 
 @contextmanager
-def _replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_zarr(path: Path) -> Iterator[Path]:
     """A temporary folder beside ``path`` that becomes ``path`` if the block ends well."""
     if path.exists() and not is_zarr(path):
         raise ImageError(f"{path} exists and is not an OME-Zarr; choose another name.")
@@ -201,7 +201,7 @@ def write_ome_zarr(
     }
     zarr_format: Literal[2, 3] = 3 if version == "0.5" else 2
     label_stack = None if labels is None else _label_stack(labels, stack)
-    with _replacing_folder(path) as temporary:
+    with replacing_zarr(path) as temporary:
         group = zarr.open_group(temporary, mode="w", zarr_format=zarr_format)
         _set_ome(group, version, {"multiscales": _multiscales(stack, name=name, **scale)})
         _write_stack(group, stack, version)
@@ -209,9 +209,50 @@ def write_ome_zarr(
             below = group.create_group("labels")
             _set_ome(below, version, {"labels": [LABELS_NAME]})
             image = below.create_group(LABELS_NAME)
-            described = _multiscales(label_stack, name=LABELS_NAME, **scale)
-            source: dict[str, Any] = {"source": {"image": "../../"}}
-            if version == "0.4":
-                source = {"version": version} | source
-            _set_ome(image, version, {"multiscales": described, "image-label": source})
-            _write_stack(image, label_stack, version)
+            described = {"source": {"image": "../../"}}
+            _write_labels(image, label_stack, described, name=LABELS_NAME, **scale)
+
+
+def write_label_group(
+    group: zarr.Group,
+    labels: Sequence[NDArray[np.integer[Any]]],
+    *,
+    name: str = LABELS_NAME,
+    properties: list[dict[str, int]] | None = None,
+    pixel_size_um: float | None = None,
+    frame_interval_min: float | None = None,
+) -> None:
+    """Write labels without their images into an empty zarr group, as an OME-Zarr label image.
+
+    The version of OME-Zarr is that of the group: 0.5 is zarr version 3, 0.4 version 2.
+    ``properties`` say more of single labels, each named by its ``label-value``.
+    """
+    first = labels[0]
+    alone = _Stack(
+        frames=len(labels), plane=first.shape, dtype=first.dtype, frame=labels.__getitem__
+    )
+    _write_labels(
+        group,
+        _label_stack(labels, alone),
+        {"properties": properties} if properties else {},
+        name=name,
+        version="0.5" if group.metadata.zarr_format == 3 else "0.4",
+        pixel=pixel_size_um,
+        interval=frame_interval_min,
+    )
+
+
+def _write_labels(
+    group: zarr.Group,
+    stack: _Stack,
+    described: dict[str, Any],
+    *,
+    name: str,
+    version: Version,
+    pixel: float | None,
+    interval: float | None,
+) -> None:
+    scales = _multiscales(stack, name=name, version=version, pixel=pixel, interval=interval)
+    held = {"version": version} | described if version == "0.4" else described
+    _set_ome(group, version, {"multiscales": scales, "image-label": held})
+    _write_stack(group, stack, version)

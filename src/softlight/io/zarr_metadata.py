@@ -82,11 +82,14 @@ def attributes(group: Path, name: str) -> dict[str, Any]:
     return read_json(group / ".zattrs", name)
 
 
-def _whole(values: object, name: str, what: str) -> tuple[int, ...]:
+def _whole(
+    values: object, name: str, what: str, *, fewest: int = 2, least: int = 1
+) -> tuple[int, ...]:
+    """These sides of an array, at least so many and each at least so long."""
     if (
         not isinstance(values, list)
-        or not 2 <= len(values) <= _MAX_DIMENSIONS
-        or any(isinstance(one, bool) or not isinstance(one, int) or one < 1 for one in values)
+        or not fewest <= len(values) <= _MAX_DIMENSIONS
+        or any(isinstance(one, bool) or not isinstance(one, int) or one < least for one in values)
     ):
         raise ImageError(f"{name} is damaged: its {what} is {str(values)!r:.60}.")
     return tuple(values)
@@ -118,13 +121,31 @@ def _part(values: Mapping[str, Any], *keys: str) -> Any:
 
 
 def read_array(path: Path, name: str) -> ZarrArray:
-    """What an array claims, checked; an ImageError where no sane array claims it."""
+    """What an array of images claims, checked; an ImageError where no sane one claims it."""
+    array = _claims(path, name, fewest=2, least=1)
+    _check_size(array, name)
+    return array
+
+
+def read_columns(path: Path, name: str) -> ZarrArray:
+    """What an array of table columns claims, checked: one or two dimensions, maybe no row."""
+    array = _claims(path, name, fewest=1, least=0)
+    size = math.prod(array.shape) * array.dtype.itemsize
+    chunk = math.prod(array.chunks) * array.dtype.itemsize
+    if len(array.shape) > 2 or max(size, chunk) > MAX_FRAME_BYTES:
+        raise ImageError(
+            f"{name}: {path.parent.name}/{path.name} claims {array.shape} values "
+            f"({size / 1e9:.1f} GB); no table is so large."
+        )
+    return array
+
+
+def _claims(path: Path, name: str, *, fewest: int, least: int) -> ZarrArray:
     modern = read_json(path / "zarr.json", name)
     if modern:
-        shape = _whole(modern.get("shape"), name, "shape")
-        chunks = _whole(
-            _part(modern, "chunk_grid", "configuration", "chunk_shape"), name, "chunk shape"
-        )
+        shape = _whole(modern.get("shape"), name, "shape", fewest=fewest, least=least)
+        grid = _part(modern, "chunk_grid", "configuration", "chunk_shape")
+        chunks = _whole(grid, name, "chunk shape", fewest=fewest)
         kind = modern.get("data_type")
         _check_codecs(modern.get("codecs"), name, key="name")
         encoding = _part(modern, "chunk_key_encoding", "name")
@@ -137,8 +158,8 @@ def read_array(path: Path, name: str) -> ZarrArray:
             raise ImageError(
                 f"{name} is incomplete: its array {path.name} is missing; copy it again."
             )
-        shape = _whole(legacy.get("shape"), name, "shape")
-        chunks = _whole(legacy.get("chunks"), name, "chunk shape")
+        shape = _whole(legacy.get("shape"), name, "shape", fewest=fewest, least=least)
+        chunks = _whole(legacy.get("chunks"), name, "chunk shape", fewest=fewest)
         kind = _legacy_dtype(legacy.get("dtype"))
         _check_codecs(legacy.get("compressor"), name, key="id")
         _check_codecs(legacy.get("filters"), name, key="id")
@@ -147,9 +168,7 @@ def read_array(path: Path, name: str) -> ZarrArray:
         raise ImageError(
             f"{name} has pixels of type {str(kind)!r:.30}, or its metadata are damaged."
         )
-    array = ZarrArray(path, shape, chunks, np.dtype(kind), prefix, separator)
-    _check_size(array, name)
-    return array
+    return ZarrArray(path, shape, chunks, np.dtype(kind), prefix, separator)
 
 
 def _legacy_dtype(text: object) -> str | None:

@@ -1,0 +1,1 @@
+"""Cells and tracks in the formats that other programs read and write."""
