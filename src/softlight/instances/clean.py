@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.measure import label as connected
 
 Labels = NDArray[np.int32]
 
@@ -46,3 +47,53 @@ def renumbered(labels: Labels, *, min_area_px: int) -> Labels:
     renumber = np.zeros(len(area), np.int32)
     renumber[kept] = np.arange(1, len(kept) + 1)
     return renumber[labels]
+
+
+def whole(labels: Labels, *, min_area_px: int = 0) -> Labels:
+    """Labels of one connected piece each: the largest of every label; the others go elsewhere.
+
+    A lesser piece, or one below ``min_area_px``, becomes part of the piece with which it shares
+    the longest border; touching none, it is a label of its own.
+    """
+    pieces, count = connected(  # type: ignore[no-untyped-call]
+        labels, return_num=True, connectivity=2
+    )
+    area = np.bincount(pieces.ravel(), minlength=count + 1)
+    owner = np.zeros(count + 1, labels.dtype)
+    owner[pieces.ravel()] = labels.ravel()
+    order = np.lexsort((-np.arange(count + 1), area, owner))  # by label, the largest last
+    largest = np.append(owner[order][1:] != owner[order][:-1], True)
+    kept = np.zeros(count + 1, bool)
+    kept[order[largest]] = True
+    kept &= area >= min_area_px
+    target = _longest_border(pieces, kept, area)
+    while not np.array_equal(target[target], target):
+        target = target[target]
+    joined: Labels = target.astype(np.int32)[pieces]
+    return joined
+
+
+def _longest_border(
+    pieces: NDArray[np.integer], kept: NDArray[np.bool_], area: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """For each piece that is not kept, the kept or larger one that it shares most border with."""
+    froms, tos = [], []
+    for one, other in (
+        (np.s_[:, :-1], np.s_[:, 1:]),
+        (np.s_[:-1], np.s_[1:]),
+        (np.s_[:-1, :-1], np.s_[1:, 1:]),
+        (np.s_[:-1, 1:], np.s_[1:, :-1]),
+    ):
+        at = np.nonzero(pieces[one] != pieces[other])
+        p, q = pieces[one][at], pieces[other][at]
+        froms += [p, q]
+        tos += [q, p]
+    start, end = np.concatenate(froms).astype(np.int64), np.concatenate(tos)
+    larger = (area[end] > area[start]) | ((area[end] == area[start]) & (end < start))
+    fits = (start > 0) & (end > 0) & ~kept[start] & (kept[end] | larger)
+    pairs, shared = np.unique(start[fits] * len(kept) + end[fits], return_counts=True)
+    target = np.arange(len(kept))
+    order = np.argsort(shared, kind="stable")  # the longest is written last and stays
+    start, end = np.divmod(pairs[order], len(kept))
+    target[start] = end
+    return target
