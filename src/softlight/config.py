@@ -16,6 +16,10 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Range = tuple[float, float]
 Pixels = Annotated[int, Field(ge=1)]
 Size = Annotated[float, Field(gt=0)]
+# What a network learns of each pixel: its class, or the foreground and two maps that tell one cell
+# from the next: how deep in its cell and how near its middle, or which way its middle lies.
+Target = Literal["classes", "distance", "flow"]
+CELL_MAPS = 3  # the foreground and the two maps
 
 
 class ConfigError(ValueError):
@@ -37,6 +41,7 @@ class PreprocessConfig(_Frozen):
     clip: bool = True  # percentile and range: cut to 0..1
     resize_to: tuple[Pixels, Pixels] | None = None  # (height, width)
     pixel_size_um: Size | None = None  # resize so that a pixel has this size, where known
+    scale: Size = 1.0  # network pixels per image pixel along a line, where neither is given
 
     @model_validator(mode="after")
     def _ordered(self) -> PreprocessConfig:
@@ -46,6 +51,8 @@ class PreprocessConfig(_Frozen):
             raise ValueError("minimum must be below maximum")
         if self.resize_to is not None and self.pixel_size_um is not None:
             raise ValueError("give resize_to or pixel_size_um, not both")
+        if self.resize_to is not None and self.scale != 1:
+            raise ValueError("give resize_to or scale, not both")
         return self
 
 
@@ -111,6 +118,15 @@ class LossConfig(_Frozen):
 
     terms: tuple[LossTerm, ...] = (LossTerm(name="bce"),)
     class_weights: Literal["none", "auto"] | tuple[Size, ...] = "none"  # auto: from the data
+    maps: Literal["l1", "mse"] = "l1"  # of the maps that divide cells, where there are such
+    maps_weight: Size = 1.0
+
+
+class SplitConfig(_Frozen):
+    """How maps become single cells; tuned on the validation images when training ends."""
+
+    seed_threshold: Fraction = 0.5  # a cell begins where the map of its middle is above this
+    smoothing_px: Annotated[float, Field(ge=0)] = 1.0  # Gaussian sigma on the map, against specks
 
 
 class OptimizerConfig(_Frozen):
@@ -147,6 +163,7 @@ class TrainConfig(_Frozen):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     monitor: str = "dice"  # the validation measure that picks the best checkpoint
     seed: Annotated[int, Field(ge=0)] = 0
+    init: str = ""  # a model, by name or folder, whose weights are taken where they fit
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0  # running mean of weights; 0 = off
     auto_balance: bool = False  # reweight and restart when the network predicts one class only
 
@@ -175,6 +192,7 @@ class Recipe(_Frozen):
     title: str = ""
     description: str = ""
     classes: Annotated[tuple[str, ...], Field(min_length=2)] = ("background", "cell")
+    target: Target = "classes"
     preprocess: PreprocessConfig = PreprocessConfig()
     augment: AugmentConfig = AugmentConfig()
     data: DataConfig = DataConfig()
@@ -186,9 +204,15 @@ class Recipe(_Frozen):
     paper: PaperConfig | None = None
 
     @model_validator(mode="after")
-    def _one_channel_per_class(self) -> Recipe:
+    def _one_channel_per_output(self) -> Recipe:
         number, channels = len(self.classes), self.model.out_channels
-        if channels != number and (channels, number) != (1, 2):
+        if self.target != "classes":
+            if (number, channels) != (2, CELL_MAPS):
+                raise ValueError(
+                    f"target {self.target!r} needs two classes and model.out_channels = "
+                    f"{CELL_MAPS}, not {number} and {channels}"
+                )
+        elif channels != number and (channels, number) != (1, 2):
             raise ValueError(
                 f"model.out_channels is {channels} for {number} classes; it must be {number}"
                 + (", or 1 for foreground or not" if number == 2 else "")
@@ -204,7 +228,9 @@ class ModelSpec(_Frozen):
     classes: tuple[str, ...] = ("background", "cell")
     model: ModelConfig
     preprocess: PreprocessConfig
+    target: Target = "classes"
     threshold: Fraction = 0.5  # foreground where the probability is at least this
+    split: SplitConfig = SplitConfig()
     min_area_px: Annotated[int, Field(ge=0)] = 0  # smaller pieces are dropped
     pixel_size_um: float | None = None  # of the training images, where known
     cell_diameter_px: float | None = None  # median of the training cells, on the network's grid

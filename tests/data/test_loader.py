@@ -39,7 +39,10 @@ def batches(
 
 
 def equal(one: Batch, other: Batch) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    return all(
+        a is b is None or torch.equal(a, b)  # type: ignore[arg-type]
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def all_equal(one: list[Batch], other: list[Batch]) -> bool:
@@ -240,3 +243,32 @@ def test_an_epoch_left_midway_leaves_no_thread() -> None:
 def test_nothing_to_train_on_is_an_error() -> None:
     with pytest.raises(DataError, match="No image is left to train on"):
         batches([])
+
+
+def cell_sample(labels: np.ndarray) -> Sample:
+    image = labels.astype(np.uint8) * 20
+    return Sample("cells", "g", lambda: Annotated(image, labels.astype(np.int32)))
+
+
+def test_cells_are_learned_with_their_labels_and_maps() -> None:
+    _, labels = discs()
+    (item,) = decode([cell_sample(labels)], Preprocessor(PreprocessConfig()), 2, target="distance")
+    assert item.labels is not None
+    assert item.maps is not None
+    np.testing.assert_array_equal(item.labels, labels)
+    assert item.maps.shape == (2, *labels.shape)
+    assert item.maps[:, labels == 0].max() == 0
+    assert item.maps[0, labels > 0].min() > 0
+
+
+def test_maps_move_with_the_image() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.random((1, 40, 40)).astype(np.float32)
+    classes = (image[0] > 0.5).astype(np.int32)
+    item = Decoded("a", image, classes, None, maps=np.concatenate([image, 1 - image]))
+    turned = AugmentConfig(flips=True, quarter_turns=True)
+    for batch in batches([item], augment=turned, batch_size=1, samples_per_epoch=8).epoch(0):
+        assert batch.maps is not None
+        torch.testing.assert_close(batch.maps[:, :1], batch.image)
+        torch.testing.assert_close(batch.maps[:, 1:], 1 - batch.image)
+        torch.testing.assert_close(batch.target, (batch.image[:, 0] > 0.5).long())

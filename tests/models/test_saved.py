@@ -12,6 +12,7 @@ from softlight.models import saved
 from softlight.models.registry import build_model
 from softlight.models.saved import (
     SavedModelError,
+    adopt_weights,
     list_shipped,
     load_model,
     read_card,
@@ -315,3 +316,22 @@ def test_a_model_of_other_settings_is_not_saved(model, tmp_path):
     other = SPEC.model_copy(update={"model": ModelConfig(depth=1, width=4, out_channels=2)})
     with pytest.raises(SavedModelError, match="do not fit the unet of depth 1 and width 4"):
         save_model(tmp_path / "bad", model, other, card="")
+
+
+def test_weights_that_fit_are_taken_from_a_saved_model(tmp_path):
+    config = SPEC.model.model_copy(update={"width": 16})
+    model, folder = build_model(config), tmp_path / "wide"
+    save_model(folder, model, SPEC.model_copy(update={"model": config}), card="")
+    other = build_model(SPEC.model.model_copy(update={"width": 16, "out_channels": 3}))
+    share = adopt_weights(other, folder)
+    assert 0.9 < share < 1
+    taken, own = model.state_dict(), other.state_dict()
+    same = [name for name in own if own[name].shape == taken[name].shape]
+    assert all(torch.equal(own[name], taken[name]) for name in same)
+    assert set(own) - set(same) == {"head.weight", "head.bias"}
+
+
+def test_a_model_of_another_shape_is_no_start(folder):
+    wide = build_model(SPEC.model.model_copy(update={"width": 8}))
+    with pytest.raises(SavedModelError, match="fits only"):
+        adopt_weights(wide, folder)

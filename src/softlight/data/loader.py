@@ -20,11 +20,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from softlight.config import DataConfig
+from softlight.config import DataConfig, Target
 from softlight.data.augment import Augmenter
 from softlight.data.cells import median_cell_diameter
 from softlight.data.normalize import Preprocessor
 from softlight.data.samples import SHOWN_PROBLEMS, DataError, Sample
+from softlight.data.targets import TARGETS
 from softlight.data.weights import pixel_weights
 
 CACHE_BYTES_IN_MEMORY = 2 * 1024**3
@@ -41,6 +42,8 @@ class Decoded:
     valid: npt.NDArray[np.bool_] | None  # (Y, X), False where the annotation says nothing
     pixel_size_um: float | None = None  # of the raw image, where known
     cell_diameter_px: float = math.nan  # median of the annotated cells, on the network's grid
+    labels: npt.NDArray[np.int32] | None = None  # (Y, X) single cells, where they are learned
+    maps: npt.NDArray[np.float32] | None = None  # (K, Y, X) what divides them
 
 
 class Batch(NamedTuple):
@@ -49,6 +52,7 @@ class Batch(NamedTuple):
     image: torch.Tensor  # float32 (N, C, Y, X)
     target: torch.Tensor  # int64 (N, Y, X)
     weight: torch.Tensor  # float32 (N, Y, X), 0 = ignored
+    maps: torch.Tensor | None = None  # float32 (N, K, Y, X), where cells are told apart
 
 
 def to_classes(
@@ -104,6 +108,7 @@ def decode(
     preprocessor: Preprocessor,
     class_count: int,
     *,
+    target: Target = "classes",
     cache: Cache | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Decoded]:
@@ -131,6 +136,8 @@ def decode(
                 valid=None if valid is None else _kept(valid, cache),
                 pixel_size_um=annotated.pixel_size_um,
                 cell_diameter_px=median_cell_diameter(cells),
+                labels=None if target == "classes" else _kept(labels, cache),
+                maps=None if target == "classes" else _kept(TARGETS[target](labels), cache),
             )
         )
         if progress is not None:
@@ -165,10 +172,12 @@ def to_batch(
         pixel_weights(item.classes, item.valid, border_weight=border_weight, border_px=border_px)
         for item in items
     ]
+    maps = [item.maps for item in items if item.maps is not None]
     return Batch(
         image=torch.from_numpy(np.stack([item.image for item in items])),
         target=torch.from_numpy(np.stack([item.classes for item in items]).astype(np.int64)),
         weight=torch.from_numpy(np.stack(weights)),
+        maps=torch.from_numpy(np.stack(maps)) if maps else None,
     )
 
 
@@ -215,10 +224,18 @@ class TrainingBatches:
                 chosen = int(foreground[rng.integers(foreground.size)])
                 row, column = divmod(chosen, item.classes.shape[1])
                 center = (row, column)
-        image, classes, valid = self._augmenter(
-            item.image, item.classes, item.valid, rng, patch=self._patch, center=center
+        # What is moved beside the image is where each pixel comes from: then all else is looked up.
+        places = np.arange(item.classes.size, dtype=np.int32).reshape(item.classes.shape)
+        image, source, _ = self._augmenter(
+            item.image, places, None, rng, patch=self._patch, center=center
         )
-        return Decoded(item.name, image, classes, valid)
+        return Decoded(
+            item.name,
+            image,
+            classes=item.classes.ravel()[source],
+            valid=None if item.valid is None else item.valid.ravel()[source],
+            maps=None if item.maps is None else item.maps.reshape(len(item.maps), -1)[:, source],
+        )
 
     def _prepare(self, epoch: int) -> Iterator[Batch]:
         order = self._order(epoch)

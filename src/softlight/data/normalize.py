@@ -86,7 +86,7 @@ class Preprocessor:
         if self.config.resize_to is not None:
             return self.config.resize_to[0] / shape[0], self.config.resize_to[1] / shape[1]
         if self.config.pixel_size_um is None or pixel_size_um is None:
-            return 1.0, 1.0
+            return self.config.scale, self.config.scale
         if not pixel_size_um > 0:
             raise PreprocessError(f"The pixel size is {pixel_size_um} µm; it must be above 0.")
         scale = pixel_size_um / self.config.pixel_size_um

@@ -17,6 +17,7 @@ from softlight.config import ModelSpec
 from softlight.data.normalize import Preprocessor
 from softlight.inference.tiles import predict_tiled
 from softlight.models.device import choose_device, is_fast_in_bf16
+from softlight.models.outputs import activated
 from softlight.models.saved import load_model
 
 Array = NDArray[np.float32]
@@ -73,7 +74,7 @@ class Segmenter:
         model, spec = load_model(name_or_folder, folders=folders)
         return cls(model, spec, device=device, precision=precision, tile=tile)
 
-    def probability(
+    def maps(
         self,
         raw_image: NDArray[np.generic],
         *,
@@ -81,9 +82,10 @@ class Segmenter:
         flips: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Array:
-        """The probability of each class (C, Y, X) at each pixel of the raw image (Y, X[, C]).
+        """All outputs (K, Y, X) of the network at each pixel of the raw image (Y, X[, C]).
 
-        C is 1 for a network that knows only foreground, otherwise the number of classes.
+        The probability of each class; or, from a network that tells cells apart, the probability of
+        the foreground and the maps that ``instances`` divides it by.
 
         Args:
             raw_image: as the microscope gave it; the preprocessing is the one of the training.
@@ -105,6 +107,21 @@ class Segmenter:
         back = self.preprocessor.back(result, raw_image.shape[:2])
         return np.asarray(back, np.float32)
 
+    def probability(
+        self,
+        raw_image: NDArray[np.generic],
+        *,
+        pixel_size_um: float | None = None,
+        flips: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Array:
+        """The probability of each class (C, Y, X) at each pixel, the arguments as of ``maps``.
+
+        C is 1 for a network that knows only foreground, otherwise the number of classes.
+        """
+        outputs = self.maps(raw_image, pixel_size_um=pixel_size_um, flips=flips, progress=progress)
+        return outputs if self.spec.target == "classes" else outputs[:1]
+
     def foreground(
         self,
         raw_image: NDArray[np.generic],
@@ -115,6 +132,11 @@ class Segmenter:
         """Where the cells are (Y, X): a foreground probability of at least ``spec.threshold``."""
         probability = self.probability(raw_image, pixel_size_um=pixel_size_um, flips=flips)
         return foreground_probability(probability) >= self.spec.threshold
+
+    def scale_for(self, shape: tuple[int, ...], pixel_size_um: float | None = None) -> float:
+        """Pixels along a line of the network's grid per pixel of a frame of this shape."""
+        scale_y, scale_x = self.preprocessor.scale_for((shape[0], shape[1]), pixel_size_um)
+        return math.sqrt(scale_y * scale_x)
 
     def _predict(self, image: Array, *, progress: Callable[[int, int], None] | None) -> Array:
         height, width = image.shape[-2:]
@@ -134,8 +156,10 @@ class Segmenter:
     def _flipped(self, image: Array, *, progress: Callable[[int, int], None] | None) -> Array:
         total = self._predict(image, progress=progress)
         for axes in ((-1,), (-2,), (-2, -1)):
-            mirrored = self._predict(np.flip(image, axes), progress=progress)
-            total += np.flip(mirrored, axes)
+            mirrored = np.flip(self._predict(np.flip(image, axes), progress=progress), axes)
+            if self.spec.target == "flow":  # the second output points along Y, the third along X
+                mirrored = mirrored * _signs(axes)
+            total += mirrored
         total /= 4
         return total
 
@@ -147,9 +171,14 @@ class Segmenter:
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             logits = self._model(x).logits
-        logits = logits[0].float()
-        probability = logits.sigmoid() if len(logits) == 1 else logits.softmax(0)
-        return np.ascontiguousarray(probability.cpu().numpy(), np.float32)
+        outputs = activated(logits.float(), self.spec.target)[0]
+        return np.ascontiguousarray(outputs.cpu().numpy(), np.float32)
+
+
+def _signs(axes: tuple[int, ...]) -> Array:
+    """What mirroring along these axes does to the foreground and to a direction (3, 1, 1)."""
+    signs = [1.0, -1.0 if -2 in axes else 1.0, -1.0 if -1 in axes else 1.0]
+    return np.array(signs, np.float32)[:, None, None]
 
 
 def foreground_probability(probability: Array) -> Array:

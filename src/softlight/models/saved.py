@@ -170,6 +170,29 @@ def _empty_network(config: ModelConfig, *, where: str) -> nn.Module:
         raise SavedModelError(f"{where}: {error}") from None
 
 
+def adopt_weights(network: nn.Module, name_or_folder: str | Path) -> float:
+    """The share of the network's weights that now come from a saved model: those that fit.
+
+    A model for another task fits all but the last layer. One that fits in less than half is of
+    another shape, and an error.
+    """
+    source = load_model(name_or_folder)[0].state_dict()
+    own = network.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in source.items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    share = sum(t.numel() for t in fitting.values()) / sum(t.numel() for t in own.values())
+    if share < 0.5:
+        raise SavedModelError(
+            f"The model {name_or_folder} fits only {share:.0%} of this network. Start from a model "
+            "of the same depth and width, or set model.depth and model.width to its own."
+        )
+    network.load_state_dict(fitting, strict=False)
+    return share
+
+
 def _read_weights(file: Path, config: ModelConfig) -> bytes:
     state = _empty_network(config, where=str(file)).state_dict()
     largest = sum(8 * tensor.numel() + 1000 for tensor in state.values()) + 1_000_000

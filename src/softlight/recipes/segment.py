@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from softlight.config import ModelSpec
 from softlight.inference.predict import Segmenter, foreground_probability
+from softlight.instances.distance import split_by_distance
 from softlight.instances.split import split_components, split_touching
 from softlight.io.files import replacing
 from softlight.io.images import ImageError, Movie, find_images, open_movie
@@ -211,21 +212,43 @@ def label_cells(
     The model's cell size and smallest area are on its own grid; here they are brought to the
     frame's. An area in the options is in the frame's pixels already.
     """
-    spec = segmenter.spec
-    probability = foreground_probability(
-        segmenter.probability(image, pixel_size_um=pixel_size_um, flips=options.flips)
-    )
-    scale_y, scale_x = segmenter.preprocessor.scale_for(probability.shape, pixel_size_um)
-    area_scale = scale_y * scale_x
+    maps = segmenter.maps(image, pixel_size_um=pixel_size_um, flips=options.flips)
+    scale = segmenter.scale_for(maps.shape[1:], pixel_size_um)
+    return divide_cells(maps, segmenter.spec, options, scale=scale)
+
+
+def divide_cells(
+    maps: npt.NDArray[np.float32], spec: ModelSpec, options: Options, *, scale: float = 1.0
+) -> npt.NDArray[np.int32]:
+    """The labels (Y, X) in the outputs (K, Y, X) of a network, as its kind of output asks.
+
+    Args:
+        maps: what ``Segmenter.maps`` gives.
+        spec: of the model: what its outputs mean, its thresholds and the size of its cells.
+        options: what goes before the model's own settings.
+        scale: pixels of the model's grid per pixel of the maps.
+    """
     threshold = spec.threshold if options.threshold is None else options.threshold
     min_area = options.min_area_px
     if min_area is None:
-        min_area = round(spec.min_area_px / area_scale)
+        min_area = round(spec.min_area_px / scale**2)
+    whole = maps if spec.target == "classes" else maps[:1]
+    foreground = foreground_probability(whole)
     if not options.touching:
-        return split_components(probability >= threshold, min_area_px=min_area)
-    diameter = (spec.cell_diameter_px or DEFAULT_DIAMETER_PX) / math.sqrt(area_scale)
+        return split_components(foreground >= threshold, min_area_px=min_area)
+    if spec.target == "distance":
+        return split_by_distance(
+            foreground,
+            maps[1],
+            maps[2],
+            foreground_threshold=threshold,
+            seed_threshold=spec.split.seed_threshold,
+            smoothing_px=spec.split.smoothing_px / scale,
+            min_area_px=min_area,
+        )
+    diameter = (spec.cell_diameter_px or DEFAULT_DIAMETER_PX) / scale
     return split_touching(
-        probability,
+        foreground,
         threshold=threshold,
         min_area_px=min_area,
         min_distance_px=diameter * CENTRES_APART,

@@ -15,21 +15,24 @@ from softlight.config import ConfigError, LossConfig, LossTerm, ModelSpec, Recip
 from softlight.data.augment import Augmenter
 from softlight.data.loader import Cache, Decoded, TrainingBatches, count_classes, decode
 from softlight.data.normalize import Preprocessor
-from softlight.data.samples import listed
+from softlight.data.samples import Progress, listed
 from softlight.data.splits import Split, spread
 from softlight.data.unlabelled import doubting
+from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
-from softlight.losses import automatic_class_weights, build_loss
+from softlight.losses import LOSSES, automatic_class_weights, build_loss
 from softlight.models.card import CardText, model_card
 from softlight.models.device import choose_device
 from softlight.models.registry import build_model
-from softlight.models.saved import save_model
+from softlight.models.saved import adopt_weights, save_model
 from softlight.recipes.provenance import stamp
+from softlight.recipes.tune import tune
 from softlight.training.callbacks import Callback, CsvLog
 from softlight.training.engine import CHECKPOINT, FitResult, Trainer
-from softlight.training.tasks import SegmentationTask
+from softlight.training.tasks import CellsTask, SegmentationTask
 
 MOST_VALIDATED = 24  # images held out that are looked at after each epoch
+MOST_TUNED = 12  # images that the thresholds are tried on
 MOST_REVISITED = 4  # training images, where none is held out: they only show that training works
 SPECK = 0.05  # of the median cell's area: smaller pieces are not taken for cells
 RUN_FOLDER = "training"  # inside the model's folder: checkpoints, history, pictures, recipe
@@ -53,7 +56,8 @@ def train(
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
     provenance: dict[str, str] | None = None,
-    decoding: Callable[[int, int], None] | None = None,
+    decoding: Progress | None = None,
+    tuning: Progress | None = None,
 ) -> Trained:
     """Train by the recipe on ``split.train``, keep the best on ``split.validation``, save it.
 
@@ -65,6 +69,7 @@ def train(
         callbacks: who watches.
         provenance: what the model's card says of its data and licence.
         decoding: told (done, total) while the images are read.
+        tuning: told (done, total) while thresholds are tried on the images that validate.
     """
     run = out / RUN_FOLDER
     _check_parts(recipe)
@@ -75,7 +80,14 @@ def train(
     doubt = recipe.data.doubt_unlabelled
     every = [*(doubting(s) if doubt else s for s in split.train), *apart]
     with Cache() as cache:
-        decoded = decode(every, preprocessor, len(recipe.classes), cache=cache, progress=decoding)
+        decoded = decode(
+            every,
+            preprocessor,
+            len(recipe.classes),
+            target=recipe.target,
+            cache=cache,
+            progress=decoding,
+        )
         training, held_out = decoded[: len(split.train)], decoded[len(split.train) :]
         if partly := _partly_annotated(training):
             for callback in callbacks:
@@ -87,6 +99,9 @@ def train(
         judges = spread(held_out, MOST_VALIDATED) if held_out else spread(training, MOST_REVISITED)
         result = trainer.fit(batches, judges, resume=resume)
     spec = _spec(recipe, training, len(held_out), provenance or {})
+    if recipe.target != "classes":
+        judged = apart or split.train
+        spec = tune(Segmenter(result.network, spec), spread(judged, MOST_TUNED), progress=tuning)
     spec = save_model(out, result.network, spec, card=_card(spec, result))
     return Trained(out, spec, result, split)
 
@@ -101,9 +116,12 @@ def _trainer(
 ) -> Trainer:
     counts = count_classes(training, len(recipe.classes))
     torch.manual_seed(recipe.train.seed)
+    network = build_model(recipe.model)
+    if recipe.train.init:
+        adopt_weights(network, recipe.train.init)
     return Trainer(
-        build_model(recipe.model),
-        _task(recipe.loss, counts, len(recipe.classes)),
+        network,
+        _task(recipe.loss, recipe, counts),
         settings=recipe.train,
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
@@ -119,7 +137,7 @@ def _check_parts(recipe: Recipe) -> None:
     Augmenter(recipe.augment)
     with torch.device("meta"):  # no memory, no random draw
         build_model(recipe.model)
-    _task(recipe.loss, np.ones(len(recipe.classes), np.int64), len(recipe.classes))
+    _task(recipe.loss, recipe, np.ones(len(recipe.classes), np.int64))
 
 
 def _claim(recipe: Recipe, split: Split, run: Path, *, resume: bool) -> None:
@@ -151,18 +169,25 @@ def _claim(recipe: Recipe, split: Split, run: Path, *, resume: bool) -> None:
             temporary.write_text(text, encoding="utf-8")
 
 
-def _task(loss: LossConfig, counts: npt.NDArray[np.int64], class_count: int) -> SegmentationTask:
+def _task(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int64]) -> SegmentationTask:
+    """The task of the recipe's target with this loss, and classes that come so often."""
     automatic = loss.class_weights == "auto"
     weights = automatic_class_weights([int(count) for count in counts]) if automatic else None
-    return SegmentationTask(build_loss(loss, weights), class_count)
+    pixels = build_loss(loss, weights)
+    if recipe.target == "classes":
+        return SegmentationTask(pixels, len(recipe.classes))
+    maps = LOSSES[loss.maps]
+    return CellsTask(pixels, maps, weight=loss.maps_weight, target=recipe.target)
 
 
 def _balanced(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Callable[[], SegmentationTask]:
     """How to build the task that a network stuck in one class is restarted with."""
-    pixel = "bce" if recipe.model.out_channels == 1 else "cross_entropy"
+    alone = recipe.model.out_channels == 1 or recipe.target != "classes"
+    pixel = "bce" if alone else "cross_entropy"
     terms = (LossTerm(name=pixel), LossTerm(name="tversky", alpha=0.3, beta=0.7))
-    loss = LossConfig(terms=terms, class_weights="auto")
-    return lambda: _task(loss, counts, len(recipe.classes))
+    changes = {"terms": terms, "class_weights": "auto"}
+    loss = recipe.loss.model_copy(update=changes)
+    return lambda: _task(loss, recipe, counts)
 
 
 def _partly_annotated(training: Sequence[Decoded]) -> str:
@@ -189,6 +214,7 @@ def _spec(
         name=recipe.name,
         classes=recipe.classes,
         model=recipe.model,
+        target=recipe.target,
         preprocess=recipe.preprocess,
         pixel_size_um=float(np.median(sizes)) if sizes else None,
         min_area_px=0 if diameter is None else round(SPECK * math.pi / 4 * diameter**2),

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from softlight.config import Target
 from softlight.data.loader import Batch, Decoded, to_batch
+from softlight.models.outputs import activated
 
-Loss = Callable[
-    [torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, dict[str, torch.Tensor]]
-]
+Named = dict[str, torch.Tensor]
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, Named]]
+MapLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class SegmentationTask:
@@ -26,8 +28,12 @@ class SegmentationTask:
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """The named losses of one batch; ``loss`` is the one to minimise."""
-        total, named = self.loss(network(batch.image).logits, batch.target, batch.weight)
+        total, named = self.cost(network(batch.image).logits, batch)
         return {"loss": total, **named}
+
+    def cost(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
+        """What these outputs cost, in all and by name."""
+        return self.loss(logits, batch.target, batch.weight)
 
     def predict(self, logits: torch.Tensor) -> torch.Tensor:
         """Class index of each pixel, (N, Y, X)."""
@@ -52,7 +58,7 @@ class SegmentationTask:
             batch = move(to_batch([item]))
             with autocast():
                 logits = network(batch.image).logits.float()
-            losses.append(float(self.loss(logits, batch.target, batch.weight)[0]))
+            losses.append(float(self.cost(logits, batch)[0]))
             matrix = self._confusion(self.predict(logits), batch)
             dices.append(_mean_dice(matrix))
             ious.append(_mean_iou(matrix))
@@ -78,6 +84,38 @@ class SegmentationTask:
         pairs = batch.target[counted] * self.class_count + predicted[counted]
         size = self.class_count
         return torch.bincount(pairs, minlength=size * size).reshape(size, size).cpu()
+
+
+class CellsTask(SegmentationTask):
+    """The first output is the foreground, the others are maps that tell one cell from the next.
+
+    Outside of the cells, where a map means nothing, it is not learned; the foreground decides.
+
+    Args:
+        loss: of the foreground.
+        maps: of the maps, by target, prediction and pixel weight.
+        weight: of the maps beside the foreground.
+        target: what the maps are.
+    """
+
+    def __init__(self, loss: Loss, maps: MapLoss, *, weight: float, target: Target) -> None:
+        super().__init__(loss, class_count=2)
+        self.maps = maps
+        self.weight = weight
+        self.target = target
+
+    def cost(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
+        """The foreground's losses and that of the maps."""
+        total, named = self.loss(logits[:, :1], batch.target, batch.weight)
+        assert batch.maps is not None
+        predicted = activated(logits, self.target)[:, 1:]
+        inside = batch.weight * (batch.target > 0)
+        maps = self.maps(predicted, batch.maps, inside)
+        return total + self.weight * maps, {**named, "maps": maps.detach()}
+
+    def predict(self, logits: torch.Tensor) -> torch.Tensor:
+        """Foreground or not, (N, Y, X)."""
+        return super().predict(logits[:, :1])
 
 
 def _foreground(matrix: torch.Tensor) -> list[tuple[int, int, int]]:

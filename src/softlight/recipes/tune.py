@@ -1,0 +1,55 @@
+"""The thresholds with which a network's maps give the most right cells."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from softlight.config import ModelSpec
+from softlight.data.samples import Progress, Sample
+from softlight.evaluate.instance import score_instances
+from softlight.inference.predict import Segmenter
+from softlight.recipes.segment import Options, divide_cells
+
+FOREGROUND = (0.3, 0.4, 0.5, 0.6)
+SEEDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+SMOOTHING_PX = (1.0, 2.0)
+
+
+def tune(
+    segmenter: Segmenter, samples: Sequence[Sample], *, progress: Progress | None = None
+) -> ModelSpec:
+    """The model's description with the thresholds that give the highest mean AP on these images.
+
+    All combinations are tried; images without any annotated cell say nothing and are left out.
+    """
+    spec = segmenter.spec
+    candidates = [
+        spec.model_copy(
+            update={
+                "threshold": foreground,
+                "split": spec.split.model_copy(
+                    update={"seed_threshold": seed, "smoothing_px": smoothing}
+                ),
+            }
+        )
+        for foreground, seed, smoothing in itertools.product(FOREGROUND, SEEDS, SMOOTHING_PX)
+    ]
+    scores = np.full((len(samples), len(candidates)), np.nan)
+    for row, sample in enumerate(samples):
+        annotated = sample.read()
+        size = annotated.pixel_size_um
+        maps = segmenter.maps(annotated.image, pixel_size_um=size)
+        scale = segmenter.scale_for(annotated.image.shape, size)
+        for column, candidate in enumerate(candidates):
+            cells = divide_cells(maps, candidate, Options(), scale=scale)
+            scored = score_instances(annotated.labels, cells, valid=annotated.valid)
+            scores[row, column] = scored["ap"]
+        if progress is not None:
+            progress(row + 1, len(samples))
+    known = scores[np.isfinite(scores).all(axis=1)]
+    if not len(known):
+        return spec
+    return candidates[int(known.mean(axis=0).argmax())]
