@@ -46,7 +46,7 @@ def colour_cells(labels: Labels, *, wanted: Mapping[int, int] | None = None) -> 
         labels: ``(Y, X)``, 0 is background.
         wanted: Colours that labels should keep where they can, as from the frame before.
     """
-    neighbours = _neighbours(labels)
+    neighbours = neighbours_of(labels)
     wanted = wanted or {}
     used = [0] * len(CELL_COLOURS)
     colours: dict[int, int] = {}
@@ -97,7 +97,8 @@ def _colours_from_before(
     return wanted
 
 
-def _neighbours(labels: Labels) -> dict[int, set[int]]:
+def neighbours_of(labels: Labels) -> dict[int, set[int]]:
+    """For each label those that it touches after growing by `NEIGHBOUR_DISTANCE_PX`."""
     found: dict[int, set[int]] = {int(label): set() for label in np.unique(labels) if label != 0}
     if len(found) < 2:
         return found

@@ -1,0 +1,119 @@
+"""What an analysis is made of, and which of its positions are finished: for resuming it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from softlight.inference.predict import Segmenter
+from softlight.io.files import replacing
+from softlight.recipes.analysis_settings import AnalyzeSettings
+from softlight.recipes.provenance import stamp
+
+CLAIM = "analysis.json"
+RECORD = "position.json"
+POSITIONS = "positions"
+
+
+def plan_of(cells: Segmenter | Path, settings: AnalyzeSettings) -> dict[str, Any]:
+    """All that decides the numbers, but the images: the model or labels, settings and version."""
+    source: dict[str, Any] = {"labels": str(Path(cells).resolve())} if _is_path(cells) else {}
+    if isinstance(cells, Segmenter):
+        spec = cells.spec.model_dump(mode="json")
+        source = {"model": cells.spec.name, "model_sha256": _of_text(json.dumps(spec))}
+    plan = source | {"settings": asdict(settings), "softlight": stamp()["softlight"]}
+    known: dict[str, Any] = json.loads(json.dumps(plan))  # as it will be read back
+    return known
+
+
+def _is_path(cells: Segmenter | Path) -> bool:
+    return not isinstance(cells, Segmenter)
+
+
+def claim(out: Path, plan: dict[str, Any], *, resume: bool) -> None:
+    """Write what this run is made of; one that is resumed must be of the same.
+
+    A run that is there already is never thrown away by forgetting to resume it.
+    """
+    path = out / CLAIM
+    if path.is_file():
+        if not resume:
+            raise ValueError(
+                f"{out} holds an analysis already. Go on with it by --resume, or give --out "
+                "another folder."
+            )
+        before = _read(path)
+        changed = sorted(_differences(before, plan))
+        if changed:
+            raise ValueError(
+                f"The analysis in {out} was begun with another {', '.join(changed[:3])}; its "
+                "tables would mix the two. Use the same, or give --out another folder."
+            )
+        return
+    _write(path, plan)
+
+
+def _differences(one: Any, two: Any, name: str = "") -> list[str]:
+    if isinstance(one, dict) and isinstance(two, dict):
+        keys = list(dict.fromkeys([*one, *two]))
+        found = [_differences(one.get(key), two.get(key), str(key)) for key in keys]
+        return [what for part in found for what in part]
+    return [] if one == two else [name]
+
+
+def folder_of(out: Path, name: str) -> Path:
+    """Where the tables of one position lie."""
+    return out / POSITIONS / name
+
+
+def finished(out: Path, name: str, inputs: dict[str, str]) -> dict[str, Any] | None:
+    """What is recorded of a position if it is done and its images are the same; else None."""
+    path = folder_of(out, name) / RECORD
+    if not path.is_file():
+        return None
+    record = _read(path)
+    return record if record.get("inputs") == inputs else None
+
+
+def record(out: Path, name: str, facts: dict[str, Any]) -> None:
+    """Say that a position is finished; from here on it is not done again."""
+    _write(folder_of(out, name) / RECORD, facts)
+
+
+def forget(out: Path, name: str) -> None:
+    """Say that a position is not finished, before anything of it is written anew."""
+    (folder_of(out, name) / RECORD).unlink(missing_ok=True)
+
+
+def hashes(files: Iterable[Path]) -> dict[str, str]:
+    """The SHA-256 of each file by its path; of a folder, that of all files in it."""
+    return {str(file): _of_path(file) for file in files}
+
+
+def _of_path(path: Path) -> str:
+    if path.is_dir():
+        inside = sorted(one for one in path.rglob("*") if one.is_file())
+        return _of_text("".join(f"{one.relative_to(path)} {_of_path(one)}\n" for one in inside))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(f"{path} is damaged; delete it, and that part is done again.") from None
+    return found
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2), encoding="utf-8")

@@ -1,0 +1,173 @@
+"""One movie from frames to tables: cells, tracks, motion, population."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from softlight.inference.predict import Segmenter
+from softlight.io.images import Movie
+from softlight.io.labels import LabelMovie, label_writer, open_label_movie
+from softlight.io.zarr import write_ome_zarr
+from softlight.measure.kinetics import track_kinetics
+from softlight.measure.morphology import measure_frame
+from softlight.measure.motion import motion_summary, msd_curve
+from softlight.measure.quality import frame_quality
+from softlight.recipes.analysis_settings import AnalyzeSettings
+from softlight.recipes.given_labels import labels_of
+from softlight.recipes.positions import Position
+from softlight.recipes.segment import label_cells
+from softlight.track.movie import track_cells
+
+Labels = NDArray[np.int32]
+Finder = Callable[[int, NDArray[Any]], Labels]  # the labels of a frame, from its number and pixels
+
+
+@dataclass
+class Measured:
+    """What one movie gave."""
+
+    movie: Movie
+    labels: LabelMovie
+    tables: dict[str, pd.DataFrame]
+    notes: list[str] = field(default_factory=list)
+    learned: dict[str, float] = field(default_factory=dict)
+
+
+def analyze_movie(
+    position: Position,
+    cells: Segmenter | Path,
+    target: Path,
+    *,
+    settings: AnalyzeSettings,
+    only: bool,
+    progress: Callable[[int, int], None] | None = None,
+) -> Measured:
+    """The tables of one position, and its labels in ``target``.
+
+    Args:
+        position: what to read.
+        cells: the model that finds the cells, or where their labels lie.
+        target: the label file.
+        settings: everything else.
+        only: whether it is the only position.
+        progress: told (frames done, frames in all) while cells are found.
+    """
+    movie = position.open(settings.reading)
+    find = _finder(position, cells, movie, settings, only=only)
+    objects, frames = _find_cells(movie, find, target, progress)
+    labels = open_label_movie(target)
+    tracked = track_cells(objects, labels=labels, settings=settings.link)
+    tables = {"objects": tracked.objects, "tracks": tracked.tracks}
+    tables |= motion_tables(tracked.objects, tracked.tracks, tracked.drift, movie)
+    tables["population"] = frames
+    return Measured(
+        movie=movie,
+        labels=labels,
+        tables=tables,
+        notes=[*movie.notes, *position.notes, *tracked.notes],
+        learned=dict(tracked.learned),
+    )
+
+
+def _finder(
+    position: Position,
+    cells: Segmenter | Path,
+    movie: Movie,
+    settings: AnalyzeSettings,
+    *,
+    only: bool,
+) -> Finder:
+    if isinstance(cells, Segmenter):
+        grey = cells.spec.model.in_channels == 1
+
+        def segmented(t: int, frame: NDArray[Any]) -> Labels:
+            image = movie.grey(t) if grey and frame.ndim == 3 else frame
+            return label_cells(image, cells, settings.options, movie.pixel_size_um)
+
+        return segmented
+    given = labels_of(position, cells, frames=len(movie), only=only)
+
+    def looked_up(t: int, frame: NDArray[Any]) -> Labels:
+        labels = given[t]
+        if labels.shape != frame.shape[:2]:
+            raise ValueError(
+                f"The labels of frame {t} of {position.name} are {labels.shape} and its image "
+                f"{frame.shape[:2]}; they must be of one size."
+            )
+        return labels
+
+    return looked_up
+
+
+def _find_cells(
+    movie: Movie,
+    find: Finder,
+    target: Path,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(the objects, one row a frame of what its image is like); the labels are in ``target``."""
+    tables: list[pd.DataFrame] = []
+    rows: list[dict[str, Any]] = []
+    blank = np.zeros(movie.shape[1:3], np.int32)
+    with label_writer(target) as add:
+        for t in range(len(movie)):
+            row: dict[str, Any] = {"frame": t, "missing": t in movie.missing}
+            labels = blank
+            if not row["missing"]:
+                raw = movie.frame(t)
+                labels = find(t, raw)
+                image = movie.grey(t) if movie.colour else raw
+                tables.append(
+                    measure_frame(labels, image, frame=t, pixel_size_um=movie.pixel_size_um)
+                )
+                row |= frame_quality(image if image.ndim == 2 else image[..., 0])
+            add(labels)
+            rows.append(row)
+            if progress is not None:
+                progress(t + 1, len(movie))
+    return pd.concat(tables, ignore_index=True), pd.DataFrame(rows)
+
+
+def motion_tables(
+    objects: pd.DataFrame, tracks: pd.DataFrame, drift: pd.DataFrame, movie: Movie
+) -> dict[str, pd.DataFrame]:
+    """``kinetics``, ``msd`` and ``motion``, with the drift of the field taken off."""
+    still = without_drift(objects, drift, movie.pixel_size_um)
+    interval = movie.frame_interval_min
+    motion = motion_summary(still, frame_interval_min=interval, tracks=tracks)
+    error = motion.set_index("measure")["value"].get("localisation_sd", 0.0)
+    error = float(error) if np.isfinite(error) else 0.0
+    return {
+        "kinetics": track_kinetics(still, frame_interval_min=interval, localisation_sd=error),
+        "msd": msd_curve(still, frame_interval_min=interval, tracks=tracks),
+        "motion": motion,
+    }
+
+
+def without_drift(
+    objects: pd.DataFrame, drift: pd.DataFrame, pixel_size_um: float | None
+) -> pd.DataFrame:
+    """The objects where they would be had the field not moved."""
+    still = objects.copy()
+    shift = drift.set_index("frame")
+    for axis in "yx":
+        by = objects["frame"].map(shift[f"d{axis}_px"]).fillna(0.0)
+        still[f"{axis}_px"] = objects[f"{axis}_px"] - by
+        if pixel_size_um is not None and f"{axis}_um" in objects:
+            still[f"{axis}_um"] = objects[f"{axis}_um"] - by * pixel_size_um
+    return still
+
+
+def write_zarr(
+    path: Path, movie: Movie, labels: Sequence[Labels], settings: AnalyzeSettings
+) -> None:
+    """Images and labels as OME-Zarr, where that was asked for."""
+    if settings.options.ome_zarr is not None:
+        write_ome_zarr(path, movie, labels=labels, version=settings.options.ome_zarr)
