@@ -52,6 +52,39 @@ def write_discs(folder: Path, names: Sequence[str], *, classes: int = 2, **shape
     return folder
 
 
+def square_cells() -> dict[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+    """Pairs of label images (truth, predicted) of 8 x 8 pixels whose scores are known by hand."""
+    empty = np.zeros((8, 8), np.int32)
+    whole = empty.copy()
+    whole[:4, :4] = 1  # 16 px
+    halves = whole.copy()
+    halves[2:4, :4] = 2
+    two = whole.copy()
+    two[4:, :4] = 2
+    shifted = np.roll(whole, 1, axis=1)  # shares 12 of 20 px
+    return {
+        "same": (whole, 7 * whole),
+        "halves": (whole, halves),
+        "merged": (two, (two > 0).astype(np.int32)),
+        "shifted": (whole, shifted),
+        "missed": (two, whole),
+        "false": (whole, two),
+        "nothing": (empty, empty),
+        "nothing found": (whole, empty),
+        "nothing there": (empty, whole),
+    }
+
+
+def random_cells(rng: np.random.Generator, *, side: int = 12) -> npt.NDArray[np.int32]:
+    """Up to eight rectangles that lie on each other, with any labels up to 200."""
+    labels = np.zeros((side, side), np.int32)
+    for label in rng.choice(200, rng.integers(0, 9), replace=False) + 1:
+        top, left = rng.integers(0, side - 3, 2)
+        height, width = rng.integers(1, 6, 2)
+        labels[top : top + height, left : left + width] = label
+    return labels
+
+
 def tiny_recipe(**sections: object) -> Recipe:
     """A recipe that trains in a second; sections replace its own."""
     values: dict[str, object] = {

@@ -27,6 +27,7 @@ BASE = {
     "expand": ["expand", "--data", "d", "--out", "o"],
     "fetch": ["fetch", "livecell"],
     "info": ["info", "images/a.tif"],
+    "export": ["export", "run", "--to", "csv", "--out", "o"],
 }
 SPIES = {
     "demo": ["softlight.recipes.demo:run_demo"],
@@ -42,6 +43,7 @@ SPIES = {
     "expand": [DATASET, "softlight.data.expand:expand"],
     "fetch": ["softlight.data.fetch:fetch"],
     "info": ["softlight.io.images:open_movie"],
+    "export": ["softlight.recipes.export:export"],
 }
 
 # verb, flag, what is given, where it arrives (argument, then fields or keys), what arrives
@@ -68,6 +70,7 @@ TABLE: list[Row] = [
     ("evaluate", "--annotation", ["gold"], "annotation", "gold"),
     ("evaluate", "--classes", ["a,b,c"], "classes", ["a", "b", "c"]),
     ("evaluate", "--boundary-tolerance-px", ["3"], "boundary_tolerance_px", 3.0),
+    ("evaluate", "--instances", ["no"], "instances", "no"),
     ("evaluate", "--device", ["cpu"], "device", "cpu"),
     ("train", "--data", ["x"], "data", Path("x")),
     ("train", "--out", ["x"], "out", Path("x")),
@@ -115,10 +118,18 @@ TABLE: list[Row] = [
     ("fetch", "--addresses", ["x.toml"], "addresses", Path("x.toml")),
     ("info", "--axes", ["YX"], "axes", "YX"),
     ("info", "--channel", ["0"], "channel", 0),
+    ("export", "--to", ["roi"], "to", "roi"),
+    ("export", "--out", ["x"], "out", Path("x")),
+    ("export", "--from", ["geff"], "source_format", "geff"),
+    ("export", "--movie", ["a"], "movie", "a"),
+    ("export", "--pixel-size-um", ["0.5"], "pixel_size_um", 0.5),
+    ("export", "--interval-min", ["7"], "frame_interval_min", 7.0),
+    ("export", "--ome-zarr", ["0.4"], "ome_zarr", "0.4"),
 ]
-PRINTED = {  # see test_segment_command, and the last test here
+PRINTED = {  # see test_segment_command, test_evaluate_command, and the last test here
     ("segment", "--json"),
     ("evaluate", "--json"),
+    ("evaluate", "--border-px"),
     ("info", "--movie"),
 }
 DEFAULTS = {("segment", "--split")}  # the other side of --no-split

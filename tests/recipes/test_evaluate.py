@@ -1,10 +1,13 @@
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from tests.cases import bright_segmenter, discs, write_discs
 
 from softlight.config import ConfigError
@@ -12,9 +15,12 @@ from softlight.data.samples import Annotated, DataError, Sample
 from softlight.inference.predict import Segmenter
 from softlight.io.labels import read_labels, write_labels
 from softlight.recipes.evaluate import evaluate
-from softlight.recipes.score import cross_entropy, score_network, to_table
+from softlight.recipes.score import Scored, cross_entropy, score_network, to_table
+from softlight.recipes.score_cells import doubts
+from softlight.recipes.segment import Options, label_cells
 
 NAMES = ("a", "b", "c")
+CELLS = {"count": 9, "side": 96}  # discs enough, so that they are not taken for classes
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +117,116 @@ def test_one_of_model_and_predictions(data: Path, tmp_path: Path) -> None:
         evaluate(data, tmp_path, model="bright", predicted=data / "labels")
     with pytest.raises(ConfigError, match="a model knows its own"):
         evaluate(data, tmp_path, model="bright", classes=("background", "cell"))
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_discs(tmp_path_factory.mktemp("cells"), NAMES, **CELLS)
+
+
+def scored_cells(data: Path, folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:
+    for name in NAMES:
+        write_labels(folder / f"{name}.tif", change(read_labels(data / "labels" / f"{name}.tif")))
+    return folder
+
+
+def test_single_cells_are_scored_where_the_truth_has_them(cells: Path, tmp_path: Path) -> None:
+    predicted = predictions(cells, tmp_path / "p")
+    done = evaluate(cells, tmp_path / "out", predicted=predicted)
+    for measure in ("ap", "f1", "pq", "aji", "seg", "dice"):
+        assert (done.images[measure] == 1).all(), measure
+    assert done.images["cells"].tolist() == done.images["cells_true"].tolist()
+    assert done.images["cells"].dtype.kind == "i"
+    assert done.coco is not None
+    assert done.coco.set_index("group").loc["all", "coco_ap"] == pytest.approx(1)
+    content = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert content["pooled"][-1]["coco_afnr"] == 0
+    page = done.report.read_text(encoding="utf-8")
+    assert "Cells right and wrong" in page
+    assert "COCO mask AP" in page
+
+
+def test_a_lost_cell_lowers_the_score(cells: Path, tmp_path: Path) -> None:
+    first = scored_cells(cells, tmp_path / "p", lambda labels: np.where(labels == 1, 0, labels))
+    done = evaluate(cells, tmp_path / "out", predicted=first)
+    number = done.images["cells_true"]
+    assert done.images["ap50"].tolist() == pytest.approx(((number - 1) / number).tolist())
+    assert done.images["missed_share"].tolist() == pytest.approx((1 / number).tolist())
+
+
+@pytest.mark.usefixtures("_bright")
+def test_a_model_is_scored_on_the_cells_that_segment_would_write(
+    cells: Path, tmp_path: Path
+) -> None:
+    done = evaluate(cells, tmp_path / "out", model="bright")
+    segmenter = bright_segmenter()
+    for name, number in zip(done.images["image"], done.images["cells"], strict=True):
+        image = tifffile.imread(cells / "images" / f"{name}.tif")
+        assert number == label_cells(image, segmenter, Options()).max()
+    without = evaluate(cells, tmp_path / "out", model="bright", instances="no")
+    assert "ap50" not in without.images
+    assert without.coco is None
+    assert without.images["dice"].tolist() == done.images["dice"].tolist()
+
+
+def test_masks_are_not_scored_as_cells(cells: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    masks = scored_cells(cells, tmp_path / "p", lambda labels: 255 * (labels > 0))
+    done = evaluate(cells, tmp_path / "out", predicted=masks, note=told.append)
+    assert "ap50" not in done.images
+    assert any("not scored: the predictions are masks" in line for line in told)
+    shutil.copytree(cells / "images", tmp_path / "binary" / "images")
+    masks.rename(tmp_path / "binary" / "labels")
+    data, told[:] = tmp_path / "binary", []
+    done = evaluate(data, tmp_path / "out", predicted=cells / "labels", note=told.append)
+    assert "ap50" not in done.images
+    assert any("the truth looks like masks or classes (--instances yes" in line for line in told)
+    asked = evaluate(data, tmp_path / "out", predicted=cells / "labels", instances="yes")
+    assert (asked.images["ap50"] < 1).all()
+
+
+def test_cells_cannot_be_scored_where_there_are_none(cells: Path, tmp_path: Path) -> None:
+    classes = write_discs(tmp_path / "classes", NAMES, classes=3)
+    three = ("background", "dead", "alive")
+    out = tmp_path / "out"
+    labels = classes / "labels"
+    with pytest.raises(DataError, match="cannot be scored with 3 classes: labels are then"):
+        evaluate(classes, out, predicted=labels, classes=three, instances="yes")
+    binary = Sample("b", "b", sample().reader, {"annotation": "STbin"})
+    with pytest.raises(DataError, match="cannot be scored: the truth is binary masks, in which"):
+        score_network(bright_segmenter(), [binary], instances="yes")
+    with pytest.raises(ConfigError, match="instances is 'maybe'; it must be auto, yes or no"):
+        evaluate(cells, out, predicted=cells / "labels", instances="maybe")  # type: ignore[arg-type]
+
+
+def test_frames_whose_cells_lost_their_numbers_have_no_score_of_cells() -> None:
+    frames = [
+        Sample(name, "m", sample().reader, {"annotation": name}) for name in ("gold", "STbin")
+    ]
+    gold, binary = score_network(bright_segmenter(), frames)
+    assert "ap50" in gold.scores
+    assert binary.cells is None
+    assert np.isnan(to_table([gold, binary])["ap50"][1])
+
+
+def test_cells_that_were_not_annotated_are_spoken_of() -> None:
+    rng = np.random.default_rng(0)
+    yy, xx = np.mgrid[:20, :20] - 9.5
+    disc = yy**2 + xx**2 <= 81
+    one = np.where(disc, rng.normal(0, 20, (20, 20)), 0)
+    image = 128 + np.tile(one, (10, 12)) + rng.normal(0, 1, (200, 240))
+    labels = np.kron(np.arange(120).reshape(10, 12) + 1, disc).astype(np.int32)
+    labels[:, 120:] = 0  # there are cells, but nobody drew them
+    image[:, 80:120], labels[:, 80:120] = 128 + rng.normal(0, 1, (200, 40)), 0
+    found = np.kron(np.arange(120).reshape(10, 12) + 1, disc).astype(np.int32)
+    found[:, 80:120] = 0
+    annotated = Annotated(image.clip(0, 255).astype(np.uint8), labels)
+    scores = {"ap50": 40 / 100, "ap": 0.4}
+    item = Scored(Sample("part", "p", lambda: annotated), annotated, labels, found, scores, found)
+    (line,) = doubts([item])
+    assert "of the image looks like cells that were not annotated" in line
+    assert "0.400 as it stands and 1.000 without these regions" in line
+    assert doubts([replace(item, cells=None)]) == []
 
 
 def sample(*, valid: np.ndarray | None = None) -> Sample:

@@ -40,7 +40,7 @@ class CellsOfImage:
     Attributes:
         truth: Labels ``(Y, X)``, or outlines, which may overlap.
         predicted: Labels ``(Y, X)``.
-        scores: How sure the prediction is of each label; without, of all alike.
+        scores: How sure the prediction is of each label; None where it does not say.
     """
 
     truth: Labels | Sequence[CocoAnnotation]
@@ -99,11 +99,21 @@ def coco_average_precision(
 
     The figures of small to large, and of recall, are for the largest of ``max_detections``.
 
+    Without scores there is no order of cells, and COCO's own curve would depend on how they happen
+    to be numbered. Then all cells come at once: the precision of all of them up to their recall,
+    and 0 beyond.
+
     Args:
         images: The cells of each image.
         max_detections: Of each image only so many of the surest cells count.
         area_limits_px: Pixels that divide small from medium and medium from large.
     """
+    with_scores = {image.scores is not None for image in images}
+    if len(with_scores) != 1:
+        raise ScoreError(
+            "Some of the images have scores of their cells and some have not, or there is no image "
+            "at all; give scores for each image or for none."
+        )
     judge = _Evaluation(
         _as_coco(images, [image.true_cells for image in images]),
         _as_coco(images, [image.found_cells for image in images]),
@@ -122,8 +132,37 @@ def coco_average_precision(
     judge.params.areaRngLbl = list(_AREAS)
     with contextlib.redirect_stdout(io.StringIO()):  # it reports on its progress
         judge.evaluate()
-        judge.accumulate()
-    return _figures(judge.eval["precision"], judge.eval["recall"], judge.params.maxDets)
+        if with_scores == {True}:
+            judge.accumulate()
+            precision, recall = judge.eval["precision"], judge.eval["recall"]
+        else:
+            precision, recall = _all_at_once(judge)
+    return _figures(precision, recall, judge.params.maxDets)
+
+
+def _all_at_once(judge: COCOeval) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Precision and recall as COCO lays them out, of cells between which there is no order."""
+    levels, limits = judge.params.recThrs, judge.params.maxDets
+    precision = np.full((len(IOUS), len(levels), 1, len(_AREAS), len(limits)), -1.0)
+    recall = np.full((len(IOUS), 1, len(_AREAS), len(limits)), -1.0)
+    of_areas = np.array(judge.evalImgs, dtype=object).reshape(len(_AREAS), -1)
+    for area, results in enumerate(of_areas):
+        images = [result for result in results if result is not None]
+        true = sum(int((result["gtIgnore"] == 0).sum()) for result in images)
+        if true == 0:
+            continue
+        for at, limit in enumerate(limits):
+            right, wrong = np.zeros(len(IOUS)), np.zeros(len(IOUS))
+            for result in images:
+                counts = ~result["dtIgnore"][:, :limit]
+                matched = result["dtMatches"][:, :limit] > 0
+                right += (matched & counts).sum(axis=1)
+                wrong += (~matched & counts).sum(axis=1)
+            recall[:, 0, area, at] = right / true
+            share = right / np.maximum(right + wrong, 1)
+            reached = levels <= recall[:, 0, area, at][:, None]
+            precision[:, :, 0, area, at] = np.where(reached, share[:, None], 0)
+    return precision, recall
 
 
 def _figures(
@@ -202,7 +241,7 @@ class _Evaluation(COCOeval):  # type: ignore[misc]
         order = np.argsort(ignored, kind="stable")
         ranked = np.argsort([-cell["score"] for cell in found], kind="stable")[:maxDet]
         found = [found[index] for index in ranked]
-        ious = np.reshape(self.ious[imgId, -1], (-1, len(truth)))[:, order]
+        ious = np.reshape(self.ious[imgId, -1], (len(found), len(truth)))[:, order]
         ignored, crowd = ignored[order], crowd[order]
         matched_truth = np.zeros((len(IOUS), len(truth)))
         matched = np.zeros((len(IOUS), len(found)))

@@ -81,9 +81,9 @@ def overlap_of(truth: Labels, predicted: Labels, *, valid: Mask | None = None) -
     )
 
 
-def known_cells(labels: Counts, valid: Mask) -> Counts:
+def known_cells(labels: Labels, valid: Mask) -> Counts:
     """The labels on valid pixels, less those with more than half of their pixels elsewhere."""
-    values, place = np.unique(labels, return_inverse=True)
+    values, place = np.unique(np.asarray(labels, np.int64), return_inverse=True)
     total = np.bincount(place.ravel(), minlength=len(values))
     inside = np.bincount(place.ravel(), weights=valid.ravel(), minlength=len(values))
     kept = np.where(2 * inside >= total, values, 0)

@@ -32,7 +32,8 @@ def per_image_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """
     if not rows:
         raise TableError("No image was scored; give at least one row.")
-    table = pd.DataFrame([dict(row) for row in rows])
+    names = dict.fromkeys(name for row in rows for name in row)
+    table = pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names})
     scores = [name for name in table.columns if _is_score(table[name])]
     others = [name for name in table.columns if name not in scores]
     table = table[others + scores]
@@ -66,6 +67,12 @@ def summarize(table: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
         ],
         columns=["group", "measure", *_STATISTICS, "n", "undefined"],
     )
+
+
+def _column(values: Sequence[Any]) -> pd.Series[Any]:
+    """The values as a column; text stays as it is, since Arrow refuses names that are not UTF-8."""
+    column = pd.Series(values, dtype=object)
+    return column if any(isinstance(value, str) for value in values) else column.infer_objects()
 
 
 def _is_score(column: pd.Series[Any]) -> bool:
