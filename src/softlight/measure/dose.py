@@ -68,7 +68,7 @@ def fit_dose_response(dose: Floats, response: Floats, *, level: float = 0.95) ->
 
     if len(distinct) < FEWEST_DOSES or freedom < 1:
         return undetermined(
-            f"{points} wells at {len(distinct)} doses; a curve needs 5 wells at {FEWEST_DOSES} doses"
+            f"{points} wells at {len(distinct)} doses; a curve needs 5 at {FEWEST_DOSES} doses"
         )
     positive = distinct[distinct > 0]
     places = np.geomspace(positive.min() / BEYOND, positive.max() * BEYOND, PLACES)
@@ -84,7 +84,7 @@ def fit_dose_response(dose: Floats, response: Floats, *, level: float = 0.95) ->
         return undetermined(f"no effect of the dose is seen (p = {p_effect:.2g})", p_effect)
     profile = squares.min(axis=1)
     allowed = least * (1 + stats.f.ppf(level, 1, freedom) / freedom) + floor
-    low, high, note = _ends(places, profile <= allowed)
+    low, high, note = _ends(places, profile <= max(allowed, float(profile.min())))
     zero, infinity = plateaus[0, 0]
     outside = not places[1] < ec50 < places[-2]
     if outside:

@@ -6,7 +6,8 @@ which its logarithm is straight; the range and the reason stand in the answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -42,19 +43,19 @@ class Growth:
 
     quantity: str
     time_unit: str
-    rate: float
-    rate_low: float
-    rate_high: float
-    doubling: float
-    doubling_low: float
-    doubling_high: float
-    first_frame: int
-    last_frame: int
-    frames: int
-    reason: str
-    bend_p: float
     method: Literal["clones", "series"]
     level: float
+    reason: str
+    rate: float = math.nan
+    rate_low: float = math.nan
+    rate_high: float = math.nan
+    doubling: float = math.nan
+    doubling_low: float = math.nan
+    doubling_high: float = math.nan
+    first_frame: int = -1
+    last_frame: int = -1
+    frames: int = 0
+    bend_p: float = math.nan
 
     def row(self) -> dict[str, float | int | str]:
         """The fields as one row of a table, with the units in the names."""
@@ -107,12 +108,10 @@ def fit_growth(
     time, value = _checked(time, value, level)
     numbers = np.arange(len(time)) if frames is None else np.asarray(frames)
     usable, why = _usable(value, crowding)
-    empty = Growth(
-        quantity, time_unit, *[np.nan] * 6, -1, -1, 0, "", np.nan,
-        "series" if clones is None else "clones", level,
-    )  # fmt: skip
+    method: Literal["clones", "series"] = "series" if clones is None else "clones"
     if len(usable) < 2:
-        return replace(empty, reason=f"fewer than two frames with a {quantity} above 0")
+        none = f"fewer than two frames with a {quantity} above 0"
+        return Growth(quantity, time_unit, method, level, none)
     chosen, reason, bend_p = straight_range(time[usable], value[usable])
     used = usable[chosen]
     slopes = fit_slope(time[used], np.log(value[used]), 1 / value[used])
@@ -122,12 +121,24 @@ def fit_growth(
         low, high = slopes.interval(level, least)
     else:
         rate, low, high = _between_clones(slopes, value[used], clones[:, used], least, level)
-    return replace(
-        empty, rate=rate, rate_low=low, rate_high=high,
-        **_doubling(rate, low, high),
-        first_frame=int(numbers[used[0]]), last_frame=int(numbers[used[-1]]), frames=len(used),
-        reason=", ".join(part for part in (reason, why) if part), bend_p=bend_p,
-    )  # fmt: skip
+    doubling = _doubling(rate, low, high)
+    return Growth(
+        quantity=quantity,
+        time_unit=time_unit,
+        method=method,
+        level=level,
+        reason=", ".join(part for part in (reason, why) if part),
+        rate=rate,
+        rate_low=low,
+        rate_high=high,
+        doubling=doubling[0],
+        doubling_low=doubling[1],
+        doubling_high=doubling[2],
+        first_frame=int(numbers[used[0]]),
+        last_frame=int(numbers[used[-1]]),
+        frames=len(used),
+        bend_p=bend_p,
+    )
 
 
 def _checked(time: Floats, value: Floats, level: float) -> tuple[Floats, Floats]:
@@ -226,16 +237,10 @@ def _between_clones(
     return rate, rate - half, rate + half
 
 
-def _doubling(rate: float, low: float, high: float) -> dict[str, float]:
+def _doubling(rate: float, low: float, high: float) -> tuple[float, float, float]:
     """Doubling time and its interval: the shortest is that of the highest rate."""
-    log2 = float(np.log(2))
-    if np.isnan(high):
-        ends = (np.nan, np.nan)
-    else:
-        ends = (log2 / high if high > 0 else np.nan, log2 / low if low > 0 else np.inf)
-        ends = ends if high > 0 else (np.nan, np.nan)
-    return {
-        "doubling": log2 / rate if rate > 0 else np.nan,
-        "doubling_low": ends[0],
-        "doubling_high": ends[1],
-    }
+    log2 = math.log(2)
+    best = log2 / rate if rate > 0 else math.nan
+    if not high > 0:  # also where it is nan
+        return best, math.nan, math.nan
+    return best, log2 / high, log2 / low if low > 0 else math.inf

@@ -88,8 +88,7 @@ def track_kinetics(
     columns |= _speeds(positions, steps, localisation_sd)
     columns |= _turns(positions, steps, localisation_sd)
     columns |= _walks(positions, displacements(positions, FIT_LAGS), localisation_sd)
-    columns["flag"] = _flags(columns, positions, short_points)
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).assign(flag=_flags(columns, positions, short_points))
 
 
 def _extent(positions: Positions, steps: pd.DataFrame) -> dict[str, np.ndarray]:

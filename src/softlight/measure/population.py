@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from softlight.measure.errors import MeasureError
@@ -44,7 +46,7 @@ def population_table(
     area = objects["area_px"].to_numpy(np.float64)
     count, total = sums(frame, None, frames), sums(frame, area, frames)
     with np.errstate(invalid="ignore", divide="ignore"):
-        columns: dict[str, Floats | Ints] = {
+        columns: dict[str, NDArray[Any]] = {
             "count": count,
             "confluence": total / (frame_shape[0] * frame_shape[1]),
             "cell_area_px": total,
