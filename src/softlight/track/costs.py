@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 UNLIKE = 0.05  # share of true links whose size says nothing, since masks fail
 FEATURE_CAP = 4.0
@@ -59,6 +60,8 @@ class Costs:
     """The movie's own scales and rates."""
 
     step_px: float  # scale of a displacement per frame and axis
+    steady_px: float  # and of what a cell's own last step leaves unexplained
+    persistence: float  # share of its last step that a cell does again; 0 = none
     tail: float  # degrees of freedom: small = a few cells go much farther
     growth: float  # a displacement over n frames is n ** growth times as large
     radius_px: float  # of a typical cell, half the distance of neighbours where areas are unknown
@@ -77,13 +80,24 @@ class Costs:
 
 
 def log_displacement(
-    squared: Floats, costs: Costs, elapsed: Floats | float = 1.0, *, extra_px: Floats | float = 0.0
+    squared: Floats,
+    costs: Costs,
+    elapsed: Floats | float = 1.0,
+    *,
+    steady: Bools | bool = False,
+    extra_px: Floats | float = 0.0,
 ) -> Floats:
     """The log density of displacements of these squared lengths over so many frames.
 
-    ``extra_px`` widens it where the centroid is not the cell's own, as of one that the border cuts.
+    Args:
+        squared: distances to where the cell was, or where it is expected.
+        costs: of the movie.
+        elapsed: frames.
+        steady: whether its last step was known and is in what was expected.
+        extra_px: widens it where a centroid is not the cell's own, as the border cuts it.
     """
-    variance = (costs.step_px * np.power(elapsed, costs.growth)) ** 2 + np.square(extra_px)
+    scale = np.where(steady, costs.steady_px, costs.step_px) * np.power(elapsed, costs.growth)
+    variance = scale**2 + np.square(extra_px)
     nu = costs.tail
     result: Floats = -np.log(2 * np.pi * variance) - (nu + 2) / 2 * np.log1p(
         squared / (nu * variance)
@@ -98,7 +112,7 @@ def log_normal(value: Floats, scale: Floats | float) -> Floats:
 
 
 def log_among(value: Floats, trait: Trait) -> Floats:
-    """The log density of a trait among all cells, with wide tails: debris and fragments are many."""
+    """The log density of a trait among all cells; wide tails, since fragments are many."""
     off = value - trait.middle
     usual = np.log(1 - OUTLYING) + log_normal(off, trait.spread)
     return np.logaddexp(usual, np.log(OUTLYING) + log_normal(off, 4 * trait.spread))
@@ -150,7 +164,7 @@ def gate_px(costs: Costs, elapsed: float = 1.0) -> float:
     floor = np.log(costs.p_end) + np.log(costs.field.density * costs.p_start)
     top = float(log_displacement(np.zeros(1), costs, elapsed)[0])
     room = max(top + bonus - floor, 0.0)
-    variance = (costs.step_px * elapsed**costs.growth) ** 2
+    variance = (max(costs.step_px, costs.steady_px) * elapsed**costs.growth) ** 2
     return float(np.sqrt(costs.tail * variance * np.expm1(2 * room / (costs.tail + 2))))
 
 

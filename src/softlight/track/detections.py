@@ -37,6 +37,10 @@ class Detections:
         """The cells of the ``number``-th frame that holds any."""
         return slice(int(self.starts[number]), int(self.starts[number + 1]))
 
+    def radii(self, which: Ints, otherwise: float) -> Floats | float:
+        """The radii of these cells, or what is typical where areas are unknown."""
+        return otherwise if self.radius is None else np.asarray(self.radius[which])
+
 
 def detections(objects: pd.DataFrame) -> Detections:
     """The table's cells, or a TrackError that says what is wrong with it."""

@@ -115,10 +115,8 @@ def _judged(
     """The families that gain over what is: one daughter, or both, left open."""
     mother, daughter, sister, is_open = family
     elapsed = (cells.frame[daughter] - cells.frame[mother]).astype(float)
-    radius = costs.radius_px if cells.radius is None else cells.radius
     r_mother, r_daughter, r_sister = (
-        radius if np.isscalar(radius) else np.asarray(radius)[index]
-        for index in (mother, daughter, sister)
+        cells.radii(index, costs.radius_px) for index in (mother, daughter, sister)
     )
     gain = log_division(
         places[mother],

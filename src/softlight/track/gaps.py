@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softlight.track.candidates import near_pairs
-from softlight.track.costs import Costs, border_share, gate_px
+from softlight.track.costs import Costs, border_share
 from softlight.track.detections import Detections
 from softlight.track.events import NOBODY, Events, all_events
-from softlight.track.link import Links, link_gain
+from softlight.track.link import Links, link_gain, reach_px
+from softlight.track.motion import Motion
 from softlight.track.settings import LinkSettings
 
 Floats = NDArray[np.float64]
@@ -21,10 +22,9 @@ def by_frame(cells: Detections, which: Ints) -> list[Ints]:
     return np.split(which, np.searchsorted(which, cells.starts[1:-1]))
 
 
-def gap_candidates(
-    cells: Detections, places: Floats, costs: Costs, links: Links, *, settings: LinkSettings
-) -> Events:
+def gap_candidates(motion: Motion, costs: Costs, links: Links, *, settings: LinkSettings) -> Events:
     """Open ends with open beginnings that come up to the longest gap later."""
+    cells = motion.cells
     ends = by_frame(cells, np.flatnonzero(links.after < 0))
     begins = by_frame(cells, np.flatnonzero(links.before < 0))
     parts = []
@@ -35,9 +35,7 @@ def gap_candidates(
                 break
             if len(ends[number]) and len(begins[later]):
                 missed = later - number - 1
-                parts.append(
-                    _between(cells, places, costs, ends[number], begins[later], missed, settings)
-                )
+                parts.append(_between(motion, costs, ends[number], begins[later], missed, settings))
     return all_events(parts)
 
 
@@ -46,7 +44,7 @@ def log_missed(cells: Detections, costs: Costs, source: Ints, target: Ints) -> F
     shares = [
         border_share(
             cells.places[index],
-            costs.radius_px if cells.radius is None else cells.radius[index],
+            cells.radii(index, costs.radius_px),
             costs.field,
         )
         for index in (source, target)
@@ -55,21 +53,24 @@ def log_missed(cells: Detections, costs: Costs, source: Ints, target: Ints) -> F
 
 
 def _between(
-    cells: Detections,
-    places: Floats,
+    motion: Motion,
     costs: Costs,
     ends: Ints,
     begins: Ints,
     missed: int,
     settings: LinkSettings,
 ) -> Events:
+    cells = motion.cells
     elapsed = float(cells.frame[begins[0]] - cells.frame[ends[0]])
-    reach = gate_px(costs, elapsed)
-    if settings.max_distance_px is not None:
-        reach = min(reach, settings.max_distance_px * elapsed)
-    one, two = near_pairs(places[ends], places[begins], reach_px=reach)
+    reach = reach_px(costs, elapsed, settings)
+    expected = motion.expected(ends, costs, elapsed)
+    one, two = near_pairs(expected, motion.places[begins], reach_px=reach)
     source, target = ends[one], begins[two]
-    gain = link_gain(cells, places, costs, source=source, target=target)
+    if settings.max_distance_px is not None:
+        step = motion.places[source] - motion.places[target]
+        near = (step**2).sum(1) <= (settings.max_distance_px * elapsed) ** 2
+        source, target = source[near], target[near]
+    gain = link_gain(motion, costs, source=source, target=target)
     gain += missed * log_missed(cells, costs, source, target)
     good = gain > 0
     source, target, gain = source[good], target[good], gain[good]

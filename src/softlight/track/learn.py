@@ -13,18 +13,22 @@ from softlight.track.candidates import Overlaps
 from softlight.track.costs import OVERLAP_EDGES, Costs, Field, Trait
 from softlight.track.detections import Detections
 from softlight.track.link import pair_links
+from softlight.track.motion import Motion, motion
 from softlight.track.settings import LinkSettings
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SAMPLE_PAIRS = 60  # frame pairs ...
+RUN = 3
 SAMPLE_CELLS = 60_000  # ... and cells, at most
 ROUNDS = 4
 TAILS = (2.0, 3.0, 5.0, 9.0)  # never normal: some cell jumps in every movie
 SMALLEST_STEP_PX = 0.3  # a centroid is not known better than this
 PRIOR_LINKS = 4.0  # what is assumed of a movie that shows little weighs so much
 PRIOR_CELLS = 30.0
+FEWEST_CHAINS = 20  # links one after the other, before a last step says anything
+WORTHWHILE = 0.95  # it is used where it leaves no more of the displacement than this
 OVERLAP_WEIGHT = 0.6  # overlap and distance say partly the same
 
 
@@ -51,6 +55,8 @@ def learn_costs(
     step = _first_step(cells, places, pairs, radius)
     costs = Costs(
         step_px=step,
+        steady_px=step,
+        persistence=0.0,
         tail=5.0,
         growth=0.7,
         radius_px=radius,
@@ -58,8 +64,8 @@ def learn_costs(
         area=_trait(cells.log_area, None) if settings.size else None,
         intensity=_trait(cells.log_intensity, None) if settings.intensity else None,
     )
-    for _ in range(ROUNDS):
-        costs = _refined(cells, places, pairs, costs, overlaps, settings)
+    for last in [False] * (ROUNDS - 1) + [True]:
+        costs = _refined(cells, places, pairs, costs, overlaps if last else None, settings)
     return costs
 
 
@@ -96,17 +102,17 @@ def _with_reach(field: Field, step: float, settings: LinkSettings) -> Field:
 
 
 def _sample(cells: Detections) -> Ints:
-    """Numbers of frames, whose link to the next is looked at; evenly spread."""
+    """Numbers of frames, whose link to the next is looked at: runs of three, evenly spread."""
     last = len(cells.frames) - 1
     if last < 1:
         return np.empty(0, np.int64)
     usual = int(np.diff(cells.frames).min())
     good = np.flatnonzero(np.diff(cells.frames) == usual)
-    mean = len(cells) / len(cells.frames)
-    count = int(np.clip(SAMPLE_CELLS / mean, 2, SAMPLE_PAIRS))
+    count = int(np.clip(SAMPLE_CELLS / (len(cells) / len(cells.frames)), 3, SAMPLE_PAIRS))
     if len(good) <= count:
         return good
-    return good[np.linspace(0, len(good) - 1, count).round().astype(int)]
+    first = np.linspace(0, len(good) - RUN, count // RUN).round().astype(int)
+    return good[np.unique(first[:, None] + np.arange(RUN))]
 
 
 def _first_step(cells: Detections, places: Floats, pairs: Ints, radius: float) -> float:
@@ -150,39 +156,64 @@ def _refined(
     settings: LinkSettings,
 ) -> Costs:
     """The costs after linking the sample with those of the round before."""
+    moving = motion(cells, places)
     found: list[tuple[Ints, Ints]] = []
     rivals: list[Floats] = []
     seen = 0
     for number in pairs:
         one, two = cells.at(number), cells.at(number + 1)
         source, target, gain = pair_links(
-            cells, places, costs, one=one, two=two, overlaps=overlaps, settings=settings
+            moving, costs, one=one, two=two, overlaps=overlaps, settings=settings
         )
         chosen = best_links(source, target, gain)
         found.append((source[chosen], target[chosen]))
+        moving.went(*found[-1])
         seen += one.stop - one.start
         if overlaps is not None:
-            rivals.append(overlaps.of(source[~chosen], target[~chosen]))
+            near = ~chosen & (gain > 0)
+            rivals.append(overlaps.of(source[near], target[near]))
     if not found:
         return costs
     source = np.concatenate([pair[0] for pair in found])
     target = np.concatenate([pair[1] for pair in found])
-    elapsed = float(np.diff(cells.frames).min())
-    squared = ((places[target] - places[source]) ** 2).sum(1) / elapsed ** (2 * costs.growth)
-    step, tail = fit_steps(squared, prior=costs.step_px)
     open_share = 1 - len(source) / max(seen, 1)
     rate = (open_share * seen + 0.01 * PRIOR_CELLS) / (seen + PRIOR_CELLS)
     rate = float(np.clip(rate, 0.002, HIGHEST_END))
+    costs = _with_steps(costs, moving, source, target)
     return replace(
         costs,
-        step_px=step,
-        tail=tail,
-        field=_with_reach(costs.field, step, settings),
+        field=_with_reach(costs.field, costs.step_px, settings),
         area=_relearned(costs.area, cells.log_area, source, target),
         intensity=_relearned(costs.intensity, cells.log_intensity, source, target),
         overlap=_overlap_table(overlaps, source, target, rivals),
         p_end=rate,
         p_start=rate,
+    )
+
+
+def _with_steps(costs: Costs, moving: Motion, source: Ints, target: Ints) -> Costs:
+    """The costs with the scales of displacement, and how far cells keep their direction."""
+    elapsed = float(np.diff(moving.cells.frames).min())
+    per_frame = elapsed**costs.growth
+    step = moving.places[target] - moving.places[source]
+    scale, tail = fit_steps((step**2).sum(1) / per_frame**2, prior=costs.step_px)
+    chained = moving.known[source] & moving.known[target]
+    costs = replace(costs, step_px=scale, steady_px=scale, tail=tail, persistence=0.0)
+    if elapsed != 1 or chained.sum() < FEWEST_CHAINS:
+        return costs
+    now, before = step[chained], moving.steps[source[chained]]
+    size = (now**2).sum(1) + (before**2).sum(1)
+    usual = size <= np.quantile(size, 0.95)
+    both = ((now + before)[usual] ** 2).sum(1)
+    growth = 0.5 * np.log2(np.median(both) / max(np.median((now[usual] ** 2).sum(1)), 1e-9))
+    share = (now * before)[usual].sum() / max((before[usual] ** 2).sum(), 1e-9)
+    share = float(np.clip(share, 0, 0.95)) * len(now) / (len(now) + PRIOR_CELLS)
+    rest = ((now - share * before) ** 2).sum(1)
+    steady, _ = fit_steps(rest, prior=scale, tails=(tail,))
+    if steady > WORTHWHILE * scale:
+        share, steady = 0.0, scale
+    return replace(
+        costs, steady_px=steady, persistence=share, growth=float(np.clip(growth, 0.5, 1.0))
     )
 
 
@@ -194,12 +225,14 @@ def _relearned(
     return _trait(values, values[target] - values[source])
 
 
-def fit_steps(squared: Floats, *, prior: float) -> tuple[float, float]:
+def fit_steps(
+    squared: Floats, *, prior: float, tails: tuple[float, ...] = TAILS
+) -> tuple[float, float]:
     """Scale and tail of the Student t distribution that suits these squared displacements best."""
     values = np.append(squared, 2 * prior**2)
     weights = np.append(np.ones(len(squared)), PRIOR_LINKS)
-    best = (-np.inf, prior, TAILS[-1])
-    for nu in TAILS:
+    best = (-np.inf, prior, tails[-1])
+    for nu in tails:
         variance = max(float(np.median(values)) / (2 * np.log(2)), SMALLEST_STEP_PX**2)
         for _ in range(30):
             pull = weights * (nu + 2) / (nu + values / variance)

@@ -21,6 +21,7 @@ from softlight.track.costs import (
     trait_gain,
 )
 from softlight.track.detections import Detections
+from softlight.track.motion import Motion
 from softlight.track.settings import LinkSettings
 
 Floats = NDArray[np.float64]
@@ -37,8 +38,7 @@ class Links:
 
 
 def pair_links(
-    cells: Detections,
-    places: Floats,
+    motion: Motion,
     costs: Costs,
     *,
     one: slice,
@@ -47,42 +47,53 @@ def pair_links(
     settings: LinkSettings,
 ) -> tuple[Ints, Ints, Floats]:
     """The candidates between two frames that hold cells, and what each gains."""
+    cells = motion.cells
     elapsed = float(cells.frame[two.start] - cells.frame[one.start])
-    reach = gate_px(costs, elapsed)
-    if settings.max_distance_px is not None:
-        reach = min(reach, settings.max_distance_px * elapsed)
-    source, target = near_pairs(places[one], places[two], reach_px=reach)
+    reach = reach_px(costs, elapsed, settings)
+    expected = motion.expected(one, costs, elapsed)
+    source, target = near_pairs(expected, motion.places[two], reach_px=reach)
     source, target = source + one.start, target + two.start
     if overlaps is not None:
         source, target = _joined(source, target, overlaps.between(one, two), len(cells))
-        if settings.max_distance_px is not None:
-            near = ((places[source] - places[target]) ** 2).sum(1) <= reach**2
-            source, target = source[near], target[near]
-    gain = link_gain(cells, places, costs, source=source, target=target)
-    if overlaps is not None:
+    if settings.max_distance_px is not None:
+        step = motion.places[source] - motion.places[target]
+        near = (step**2).sum(1) <= (settings.max_distance_px * elapsed) ** 2
+        source, target = source[near], target[near]
+    gain = link_gain(motion, costs, source=source, target=target)
+    if overlaps is not None and costs.overlap is not None:
         cut = cells.cut[source] | cells.cut[target]
         shared = overlap_gain(overlaps.of(source, target), costs)
         gain = gain + np.where(cut, np.maximum(shared, 0.0), shared)
     return source, target, gain
 
 
-def link_gain(
-    cells: Detections, places: Floats, costs: Costs, *, source: Ints, target: Ints
-) -> Floats:
-    """What linking these cells gains over leaving both open, overlap apart."""
-    elapsed = (cells.frame[target] - cells.frame[source]).astype(float)
-    squared = ((places[target] - places[source]) ** 2).sum(1)
+def reach_px(costs: Costs, elapsed: float, settings: LinkSettings) -> float:
+    """How far from where they are expected cells are looked for."""
+    reach = gate_px(costs, elapsed)
+    if settings.max_distance_px is None:
+        return reach
+    return min(reach, 2 * settings.max_distance_px * elapsed)  # expected may be half of it away
+
+
+def link_gain(motion: Motion, costs: Costs, *, source: Ints, target: Ints) -> Floats:
+    """What linking these cells gains over leaving both open, overlap apart; one time span."""
+    if not len(source):
+        return np.empty(0)
+    cells = motion.cells
+    elapsed = float(cells.frame[target[0]] - cells.frame[source[0]])
+    expected = motion.expected(source, costs, elapsed)
     cut = cells.cut[source] | cells.cut[target]
-    extra = np.where(cut, CUT_SHARE * costs.radius_px, 0.0)
-    gain = log_displacement(squared, costs, elapsed, extra_px=extra)
-    gain += np.where(cut, 0.0, trait_gains(cells, costs, source, target))
-    radius = cells.radius
-    r_source, r_target = (
-        costs.radius_px if radius is None else radius[index] for index in (source, target)
+    gain = log_displacement(
+        ((motion.places[target] - expected) ** 2).sum(1),
+        costs,
+        elapsed,
+        steady=motion.steady(source, costs),
+        extra_px=np.where(cut, CUT_SHARE * costs.radius_px, 0.0),
     )
+    gain += np.where(cut, 0.0, trait_gains(cells, costs, source, target))
     gain += np.log1p(-costs.p_end)
-    gain -= log_end(cells.places[source], r_source, costs)
-    gain -= log_start(cells.places[target], r_target, costs)
+    gain -= log_end(cells.places[source], cells.radii(source, costs.radius_px), costs)
+    gain -= log_start(cells.places[target], cells.radii(target, costs.radius_px), costs)
     return gain
 
 
@@ -107,8 +118,7 @@ def _joined(source: Ints, target: Ints, others: tuple[Ints, Ints], size: int) ->
 
 
 def link_frames(
-    cells: Detections,
-    places: Floats,
+    motion: Motion,
     costs: Costs,
     *,
     overlaps: Overlaps | None,
@@ -116,24 +126,21 @@ def link_frames(
     progress: Callable[[int, int], None] | None = None,
 ) -> Links:
     """Every frame linked to the next that holds cells, if it is not farther than a gap may be."""
+    cells = motion.cells
     after = np.full(len(cells), -1, np.int64)
     before = np.full(len(cells), -1, np.int64)
     gains = np.zeros(len(cells))
     for number in range(len(cells.frames) - 1):
         if cells.frames[number + 1] - cells.frames[number] <= settings.max_gap_frames + 1:
+            one, two = cells.at(number), cells.at(number + 1)
             source, target, gain = pair_links(
-                cells,
-                places,
-                costs,
-                one=cells.at(number),
-                two=cells.at(number + 1),
-                overlaps=overlaps,
-                settings=settings,
+                motion, costs, one=one, two=two, overlaps=overlaps, settings=settings
             )
             chosen = best_links(source, target, gain)
-            after[source[chosen]] = target[chosen]
-            before[target[chosen]] = source[chosen]
-            gains[source[chosen]] = gain[chosen]
+            source, target = source[chosen], target[chosen]
+            after[source], before[target] = target, source
+            gains[source] = gain[chosen]
+            motion.went(source, target)
         if progress is not None:
             progress(number + 1, len(cells.frames) - 1)
     return Links(after, before, gains)

@@ -19,6 +19,7 @@ from softlight.track.events import Events, all_events
 from softlight.track.gaps import gap_candidates
 from softlight.track.learn import learn_costs
 from softlight.track.link import Links, link_frames
+from softlight.track.motion import Motion, motion
 from softlight.track.numbering import numbered
 from softlight.track.settings import LinkSettings
 
@@ -73,10 +74,9 @@ def track_cells(
     if labels is not None and settings.overlap and len(cells):
         overlaps = mask_overlaps(cells, labels, shift)
     costs = learn_costs(cells, places, overlaps=overlaps, shape=shape, settings=settings)
-    links = link_frames(
-        cells, places, costs, overlaps=overlaps, settings=settings, progress=progress
-    )
-    events, costs = _events(cells, places, costs, links, overlaps, settings)
+    moving = motion(cells, places)
+    links = link_frames(moving, costs, overlaps=overlaps, settings=settings, progress=progress)
+    events, costs = _events(moving, costs, links, overlaps, settings)
     table, tracks = numbered(objects, cells, links, events)
     return Tracked(
         objects=table,
@@ -94,18 +94,18 @@ def _shape(cells: Detections, labels: Sequence[NDArray[np.int32]] | None) -> tup
 
 
 def _events(
-    cells: Detections,
-    places: Floats,
+    moving: Motion,
     costs: Costs,
     links: Links,
     overlaps: Overlaps | None,
     settings: LinkSettings,
 ) -> tuple[Events, Costs]:
     """Gaps and divisions of the whole movie, chosen twice: the first time teaches their rates."""
+    cells, places = moving.cells, moving.places
     for last in (False, True):
         parts = []
         if settings.max_gap_frames:
-            parts.append(gap_candidates(cells, places, costs, links, settings=settings))
+            parts.append(gap_candidates(moving, costs, links, settings=settings))
         if settings.divisions:
             parts.append(
                 division_candidates(
@@ -135,6 +135,8 @@ def _learned(costs: Costs) -> dict[str, float]:
     return {
         "step_px": costs.step_px,
         "tail": costs.tail,
+        "steady_px": costs.steady_px,
+        "persistence": costs.persistence,
         "growth": costs.growth,
         "p_end": costs.p_end,
         "p_miss": costs.p_miss,
