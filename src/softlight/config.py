@@ -125,8 +125,9 @@ class LossConfig(_Frozen):
 class SplitConfig(_Frozen):
     """How maps become single cells; tuned on the validation images when training ends."""
 
-    seed_threshold: Fraction = 0.5  # a cell begins where the map of its middle is above this
-    smoothing_px: Annotated[float, Field(ge=0)] = 1.0  # Gaussian sigma on the map, against specks
+    seed_threshold: Fraction = 0.3  # a cell's peak in its maps is at least this high
+    dip: Fraction = 0.15  # two peaks are two cells if the way between goes down by this much
+    smoothing_px: Annotated[float, Field(ge=0)] = 1.0  # Gaussian sigma on the maps, against specks
 
 
 class OptimizerConfig(_Frozen):

@@ -17,6 +17,7 @@ import pandas as pd
 from softlight.config import ModelSpec
 from softlight.inference.predict import Segmenter, foreground_probability
 from softlight.instances.distance import split_by_distance
+from softlight.instances.flows import split_by_flow
 from softlight.instances.split import split_components, split_touching
 from softlight.io.files import replacing
 from softlight.io.images import ImageError, Movie, find_images, open_movie
@@ -243,7 +244,16 @@ def divide_cells(
             maps[2],
             foreground_threshold=threshold,
             seed_threshold=spec.split.seed_threshold,
+            dip=spec.split.dip,
             smoothing_px=spec.split.smoothing_px / scale,
+            min_area_px=min_area,
+        )
+    if spec.target == "flow":
+        return split_by_flow(
+            foreground,
+            maps[1:],
+            foreground_threshold=threshold,
+            dip=spec.split.dip,
             min_area_px=min_area,
         )
     diameter = (spec.cell_diameter_px or DEFAULT_DIAMETER_PX) / scale

@@ -14,8 +14,10 @@ from softlight.inference.predict import Segmenter
 from softlight.recipes.segment import Options, divide_cells
 
 FOREGROUND = (0.3, 0.4, 0.5, 0.6)
-SEEDS = (0.3, 0.4, 0.5, 0.6, 0.7)
-SMOOTHING_PX = (1.0, 2.0)
+DIPS = {
+    "distance": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
+    "flow": (0.2, 0.35, 0.5, 0.65, 0.8),
+}
 
 
 def tune(
@@ -30,16 +32,16 @@ def tune(
         spec.model_copy(
             update={
                 "threshold": foreground,
-                "split": spec.split.model_copy(
-                    update={"seed_threshold": seed, "smoothing_px": smoothing}
-                ),
+                "split": spec.split.model_copy(update={"dip": dip}),
             }
         )
-        for foreground, seed, smoothing in itertools.product(FOREGROUND, SEEDS, SMOOTHING_PX)
+        for foreground, dip in itertools.product(FOREGROUND, DIPS[spec.target])
     ]
     scores = np.full((len(samples), len(candidates)), np.nan)
     for row, sample in enumerate(samples):
         annotated = sample.read()
+        if not annotated.labels.any():
+            continue
         size = annotated.pixel_size_um
         maps = segmenter.maps(annotated.image, pixel_size_um=size)
         scale = segmenter.scale_for(annotated.image.shape, size)

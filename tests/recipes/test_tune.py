@@ -1,0 +1,91 @@
+"""Networks of single cells: their maps divided, their thresholds tuned, their run whole."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.cases import discs, tiny_recipe, write_discs
+
+from softlight.config import ConfigError, ModelConfig, ModelSpec, PreprocessConfig, parse_recipe
+from softlight.data.samples import Annotated, Sample
+from softlight.data.targets import TARGETS
+from softlight.inference.predict import Segmenter
+from softlight.recipes.segment import Options, divide_cells, label_cells
+from softlight.recipes.train_folder import train_folder
+from softlight.recipes.tune import tune
+
+IMAGE, LABELS = discs(count=5, seed=3)
+
+
+def spec_of(target: str, **values: Any) -> ModelSpec:
+    model = ModelConfig(depth=1, width=2, out_channels=3)
+    return ModelSpec(
+        name="cells", model=model, preprocess=PreprocessConfig(), target=target, **values
+    )
+
+
+def true_maps(target: str) -> np.ndarray:
+    return np.concatenate([(LABELS > 0)[None].astype(np.float32), TARGETS[target](LABELS)])
+
+
+class Knowing(Segmenter):
+    """Gives the true maps, whatever it is shown."""
+
+    def __init__(self, spec: ModelSpec, maps: np.ndarray) -> None:
+        self.spec = spec
+        self._maps = maps
+
+    def maps(self, *_: Any, **__: Any) -> np.ndarray:
+        return self._maps
+
+    def scale_for(self, *_: Any, **__: Any) -> float:
+        return 1.0
+
+
+@pytest.mark.parametrize("target", ["distance", "flow"])
+def test_true_maps_give_the_true_cells(target: str) -> None:
+    cells = divide_cells(true_maps(target), spec_of(target), Options())
+    assert cells.max() == len(np.unique(LABELS)) - 1
+    np.testing.assert_array_equal(cells > 0, LABELS > 0)
+
+
+def test_undivided_cells_are_connected_pieces() -> None:
+    cells = divide_cells(true_maps("distance"), spec_of("distance"), Options(touching=False))
+    np.testing.assert_array_equal(cells > 0, LABELS > 0)
+
+
+def test_tuning_finds_the_threshold_that_the_maps_need() -> None:
+    maps = true_maps("distance")
+    maps[0] = np.where(LABELS > 0, 0.7, 0.55)  # at 0.5 everything would be cell
+    sample = Sample("a", "g", lambda: Annotated(IMAGE, LABELS))
+    seen: list[tuple[int, int]] = []
+    spec = tune(
+        Knowing(spec_of("distance"), maps), [sample], progress=lambda *done: seen.append(done)
+    )
+    assert spec.threshold == 0.6
+    assert seen == [(1, 1)]
+
+
+def test_images_without_cells_tune_nothing() -> None:
+    empty = Sample("a", "g", lambda: Annotated(IMAGE, np.zeros_like(LABELS)))
+    spec = spec_of("distance", threshold=0.37)
+    assert tune(Knowing(spec, true_maps("distance")), [empty]) == spec
+
+
+def test_a_network_of_cells_is_trained_and_used(tmp_path: Path) -> None:
+    data = write_discs(tmp_path / "data", ("dish_a", "dish_b", "dish_c", "dish_d"))
+    model = {"depth": 1, "width": 2, "out_channels": 3}
+    recipe = tiny_recipe(target="distance", model=model)
+    trained = train_folder(recipe, data, tmp_path / "model")
+    assert trained.spec.target == "distance"
+    again = Segmenter.from_saved(tmp_path / "model")
+    assert again.spec.split == trained.spec.split
+    assert again.probability(IMAGE).shape == (1, *IMAGE.shape)
+    assert again.maps(IMAGE, flips=True).shape == (3, *IMAGE.shape)
+    assert label_cells(IMAGE, again, Options()).shape == IMAGE.shape
+
+
+def test_cells_need_their_outputs() -> None:
+    with pytest.raises(ConfigError, match=r"needs two classes and model\.out_channels = 3"):
+        parse_recipe({"name": "x", "target": "distance"})
