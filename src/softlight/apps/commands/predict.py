@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -135,16 +136,40 @@ def evaluate(
         Literal["auto", "yes", "no"],
         typer.Option(help="Score single cells too; auto: where truth and predictions have them."),
     ] = "auto",
+    border_px: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Of tracks: cells wholly this near to the edges are left out; "
+            "what the Challenge publishes of the set if not given.",
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the means as JSON.")] = False,
 ) -> None:
-    """Score a model, or finished label images, against annotated images."""
+    """Score a model, finished label images, or Challenge tracks, against the truth."""
     from softlight.apps.progress import counting, say
+    from softlight.config import ConfigError
     from softlight.evaluate.instance import MEASURES
     from softlight.evaluate.table import format_summary, markdown_table
     from softlight.recipes.evaluate import evaluate as run
+    from softlight.recipes.evaluate_tracking import holds_tracks
     from softlight.recipes.pages import SHOWN_CELLS
 
+    if predicted is not None and model is None and holds_tracks(predicted):
+        given = (annotation, classes, boundary_tolerance_px, instances, device)
+        if given != ("auto", None, 2.0, "auto", "auto"):
+            raise ConfigError(
+                f"{predicted} holds tracks (res_track.txt), which are scored by --data, --out and "
+                "--border-px alone; leave the other flags out."
+            )
+        _evaluate_tracks(data, out, predicted, border_px, as_json=as_json)
+        return
+    if border_px is not None:
+        raise ConfigError(
+            "--border-px is for tracks: give a --predicted folder with res_track.txt, or leave "
+            "it out."
+        )
     with counting("Scoring") as progress:
         result = run(
             data,
@@ -172,6 +197,32 @@ def evaluate(
         if result.coco is not None:
             typer.echo(markdown_table(format_summary(result.summary, measures=SHOWN_CELLS)))
         typer.echo(f"Report: {result.report}")
+
+
+def _evaluate_tracks(
+    data: Path, out: Path, predicted: Path, border_px: int | None, *, as_json: bool
+) -> None:
+    from softlight.apps.progress import counting, say
+    from softlight.evaluate.table import markdown_table
+    from softlight.recipes.evaluate_tracking import evaluate_tracking
+    from softlight.recipes.tracking_page import SHOWN
+
+    with counting("Scoring tracks") as progress:
+        result = evaluate_tracking(
+            data, out, predicted=predicted, border_px=border_px, progress=progress, note=say
+        )
+    if as_json:
+        rows = {row.pop("sequence"): row for row in result.sequences.to_dict("records")}
+        known = {
+            name: {key: value for key, value in row.items() if not math.isnan(value)}
+            for name, row in rows.items()
+        }
+        typer.echo(json.dumps(known, indent=2))
+        return
+    shown = ["sequence", *SHOWN, "division_F1(1)"]
+    typer.echo(markdown_table(result.sequences[shown]))
+    typer.echo(f"Errors: {out / 'errors.csv'} ({len(result.errors)})")
+    typer.echo(f"Report: {result.report}")
 
 
 def models() -> None:
