@@ -209,6 +209,7 @@ def write_ctc_result(
     for track in tracks:
         for frame in range(track.first_frame, track.last_frame + 1):
             expected[frame].add(track.label)
+    frame = -1
     for frame, label in enumerate(labels):
         wrong = sorted((set(np.unique(label).tolist()) - {0}) ^ expected[frame])
         if wrong:
@@ -217,6 +218,8 @@ def write_ctc_result(
                 "but not in both."
             )
         _write_tiff(folder / f"mask{frame:0{digits}d}.tif", label.astype(kind))
+    if frame + 1 != frames:
+        raise ImageError(f"There are masks of {frame + 1} frames where {frames} were announced.")
     _write_tracks(folder / "res_track.txt", tracks)
 
 

@@ -181,8 +181,8 @@ def _places(
 ) -> tuple[dict[str, NDArray[np.float64]], float | None, tuple[str, ...]]:
     """Positions in pixels, the size of a pixel in µm where it is known, and remarks."""
     space = [axis for axis in axes if axis.kind == "space"]
-    by_name = {axis.name.lower(): axis for axis in space}
-    flat = [by_name["y"], by_name["x"]] if {"y", "x"} <= set(by_name) else space[-2:]
+    letters = {axis.name.lower().rpartition("_")[2]: axis for axis in space}  # also POSITION_X
+    flat = [letters["y"], letters["x"]] if {"y", "x"} <= set(letters) else space[-2:]
     for axis in space:
         if axis not in flat and np.ptp(_axis_values(nodes, axis, name)) > _FLAT:
             raise ExchangeError(f"{name} is three-dimensional ({axis.name}); movies here are flat.")

@@ -77,6 +77,7 @@ def read_ome_zarr_labels(path: Path | str) -> TrackedMovie:
         scale = multiscale(group, path.name)
         layout = lay_out(scale, full_resolution(group, scale, path.name), path.name)
         parents = _parents(attributes(group, path.name), path.name)
+        named = scale.get("name") or path.name.removesuffix(".zarr").removesuffix(".ome")
     labels = open_label_movie(path)
     objects = locate_cells(labels, pixel_size_um=layout.pixel_size_um)
     tracks = None
@@ -85,7 +86,7 @@ def read_ome_zarr_labels(path: Path | str) -> TrackedMovie:
         tracks = spans(objects.assign(parent_id=objects["label"].map(parents)))
     return ready(
         TrackedMovie(
-            name=path.name.removesuffix(".zarr").removesuffix(".ome"),
+            name=named if isinstance(named, str) and "/" not in named else path.stem,
             labels=labels,
             objects=objects,
             tracks=tracks,

@@ -25,12 +25,11 @@ from softlight.io.exchange.json_file import as_whole
 from softlight.io.exchange.movie import ExchangeError, TrackedMovie
 from softlight.io.exchange.outlines import Piece, Ring, trace
 from softlight.io.exchange.shapes import Shape, movie_of_shapes, parent_of
-from softlight.io.exchange.tables import FACTS
 from softlight.io.files import replacing
 
 _MAX_ENTRIES = 10_000_000
 _MAX_ENTRY_BYTES = 64 << 20
-_MAX_ALL_BYTES = 8 << 30
+_MAX_ALL_BYTES = 4_000_000_000
 _MOVE, _LINE, _CLOSE = 0.0, 1.0, 4.0
 _FLAT = (
     ROI_TYPE.LINE,
@@ -52,7 +51,8 @@ def write_roi(path: Path | str, tracked: TrackedMovie) -> tuple[str, ...]:
         replacing(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file,
     ):
-        file.writestr(FACTS, json.dumps(facts_of(tracked)))
+        # The comment of the zip, since some readers take every file in it for an ROI.
+        file.comment = json.dumps(facts_of(tracked)).encode()
         for t, labels, rows in checked_frames(tracked):
             track_of = {}
             if parents:
@@ -122,7 +122,7 @@ def read_roi(path: Path | str, *, shape: tuple[int, int, int] | None = None) -> 
 
 
 def _entries(path: Path) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
-    """What our own note in the zip says, and the name and bytes of every ROI."""
+    """What the comment of the zip says of the movie, and the name and bytes of every ROI."""
     if path.stat().st_size == 0:
         raise ExchangeError(f"{path.name} is empty (0 bytes); copy it again from the source.")
     with path.open("rb") as handle:
@@ -139,12 +139,19 @@ def _entries(path: Path) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
         listed = file.infolist()
         _check_claims(listed, path.name)
         rois = [info for info in listed if info.filename.lower().endswith(".roi")]
-        if not rois and FACTS not in file.namelist():
+        facts = _facts(file.comment, path.name)
+        if not rois and not facts:
             raise ExchangeError(f"{path.name} holds no .roi files; save it from the ROI manager.")
-        own = file.read(FACTS) if FACTS in file.namelist() else b"{}"
-        raw = json.loads(own)
-        facts = checked_facts(raw, path.name) if isinstance(raw, dict) else {}
         return facts, [(info.filename, file.read(info)) for info in rois]
+
+
+def _facts(comment: bytes, name: str) -> dict[str, Any]:
+    """What we wrote into the comment of the zip; other programs' comments say nothing here."""
+    try:
+        raw = json.loads(comment)
+    except (ValueError, RecursionError):
+        return {}
+    return checked_facts(raw, name) if isinstance(raw, dict) else {}
 
 
 def _check_claims(listed: list[zipfile.ZipInfo], name: str) -> None:

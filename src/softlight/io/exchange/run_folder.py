@@ -15,9 +15,8 @@ from softlight.io.exchange.movie import ExchangeError, TrackedMovie
 from softlight.io.exchange.tables import FACTS, read_facts, read_table
 from softlight.io.folder import natural_key
 from softlight.io.labels import open_label_movie
+from softlight.io.tables import MOVIE
 from softlight.io.zarr_metadata import read_json
-
-_MOVIE = "movie"  # the column that tells the movies of a table apart
 
 
 def is_run_folder(path: Path) -> bool:
@@ -44,8 +43,8 @@ def movies_of_run(path: Path | str) -> list[str]:
         raise ExchangeError(
             f"{path} is no run folder: it has neither labels/NAME.tif nor objects.csv."
         )
-    if _MOVIE in objects:
-        return [str(name) for name in objects[_MOVIE].unique()]
+    if MOVIE in objects:
+        return [str(name) for name in objects[MOVIE].unique()]
     return [str(read_facts(path).get("name") or path.name)]
 
 
@@ -83,13 +82,13 @@ def _rows(
     """The rows of one movie, without the column that tells movies apart."""
     if table is None:
         return None
-    if _MOVIE not in table:
+    if MOVIE not in table:
         if several:
             raise ExchangeError(
                 f"{path.name} holds several movies, but its tables have no column movie."
             )
         return table
-    return table[table[_MOVIE].astype(str) == name].drop(columns=_MOVIE).reset_index(drop=True)
+    return table[table[MOVIE].astype(str) == name].drop(columns=MOVIE).reset_index(drop=True)
 
 
 def _facts(path: Path, name: str, objects: pd.DataFrame | None) -> dict[str, Any]:

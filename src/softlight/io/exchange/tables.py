@@ -19,6 +19,8 @@ from softlight.io.exchange.facts import checked_facts, facts_of
 from softlight.io.exchange.movie import ExchangeError, TrackedMovie
 from softlight.io.files import replacing
 from softlight.io.labels import label_writer, open_label_movie
+from softlight.io.tables import read_parquet
+from softlight.io.tables import write_parquet as write_table
 from softlight.io.zarr_metadata import read_json
 
 FACTS = "movie.json"
@@ -32,26 +34,22 @@ def write_csv(path: Path | str, tracked: TrackedMovie) -> tuple[str, ...]:
 
 def write_parquet(path: Path | str, tracked: TrackedMovie) -> tuple[str, ...]:
     """Write ``objects.parquet``, ``tracks.parquet``, the masks and ``movie.json`` into a folder."""
-    return _write(Path(path), tracked, ".parquet", _to_parquet)
+    return _write(Path(path), tracked, ".parquet", write_table)
 
 
-def _to_csv(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False)
-
-
-def _to_parquet(table: pd.DataFrame, path: Path) -> None:
-    table.to_parquet(path, index=False)
+def _to_csv(path: Path, table: pd.DataFrame) -> None:
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 def _write(
-    path: Path, tracked: TrackedMovie, suffix: str, write: Callable[[pd.DataFrame, Path], None]
+    path: Path, tracked: TrackedMovie, suffix: str, write: Callable[[Path, pd.DataFrame], None]
 ) -> tuple[str, ...]:
     tracked = ready(tracked)
     path.mkdir(parents=True, exist_ok=True)
     for name, table in (("objects", tracked.objects), ("tracks", tracked.tracks)):
         if table is not None:
-            with replacing(path / f"{name}{suffix}") as temporary:
-                write(table, temporary)
+            write(path / f"{name}{suffix}", table)
     if tracked.labels is not None:
         with label_writer(path / "labels" / f"{tracked.name}.tif") as add:
             for _, labels, _ in checked_frames(tracked):
@@ -73,7 +71,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame | None:
                 raise ExchangeError(f"{path.name} is empty (0 bytes); copy it again.")
             if size > _MAX_TABLE_BYTES:
                 raise ExchangeError(f"{path.name} has {size / 1e9:.0f} GB; split it by movie.")
-            return pd.read_parquet(path) if suffix == ".parquet" else pd.read_csv(path)
+            return read_parquet(path) if suffix == ".parquet" else pd.read_csv(path)
     return None
 
 
