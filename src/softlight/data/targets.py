@@ -8,7 +8,6 @@ goes on beyond it; a hole is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +15,12 @@ from scipy import ndimage
 from skimage.measure import label as connected
 
 from softlight.data.geodesic import path_lengths
+from softlight.data.random_walk import hitting_times
 
 Labels = npt.NDArray[np.int32]
 Maps = npt.NDArray[np.float32]
 
-_CENTRAL = 0.75  # of the greatest depth; of pixels so deep the one next to the centroid is central
-
-
-class _Cells(NamedTuple):
-    pieces: Labels  # (Y, X) each connected piece of a label, 1 to count
-    count: int
-    depth: Maps  # (Y, X) distance to the boundary in pixels, 1 at it, 0 outside of cells
-    path: Maps  # (Y, X) distance to the centre in pixels along paths within the cell, 0 outside
+_CENTRAL = 0.75  # of the greatest depth: what a cell's central pixel has at least
 
 
 def distance_targets(labels: Labels) -> Maps:
@@ -37,27 +30,31 @@ def distance_targets(labels: Labels) -> Maps:
     the greatest in the cell: above 0 at the cell's edge and 1 in its depth. Nearness is 1 at the
     centre and falls along paths within the cell to 0 at its farthest pixel.
     """
-    cells = _cells(labels)
-    inside = cells.pieces > 0
-    deepest = _largest(cells.depth, cells)[cells.pieces]
-    farthest = _largest(cells.path, cells)[cells.pieces]
-    depth = np.divide(cells.depth, deepest, out=np.zeros_like(cells.depth), where=inside)
-    away = np.divide(cells.path, farthest, out=np.zeros_like(cells.path), where=farthest > 0)
-    return np.stack([depth, np.where(inside, 1 - away, 0)]).astype(np.float32)
+    pieces, count = _pieces(labels)
+    depth = _depth(pieces)
+    path = path_lengths(pieces, _centres(pieces, count, depth))
+    path[pieces == 0] = 0
+    deepest = _largest(depth, pieces, count)[pieces]
+    farthest = _largest(path, pieces, count)[pieces]
+    share = np.divide(depth, deepest, out=np.zeros_like(depth), where=deepest > 0)
+    away = np.divide(path, farthest, out=np.zeros_like(path), where=farthest > 0)
+    return np.stack([share, np.where(pieces > 0, 1 - away, 0)]).astype(np.float32)
 
 
 def flow_targets(labels: Labels) -> Maps:
     """The way to the centre of its cell from each pixel (2, Y, X): unit vectors (y, x), 0 outside.
 
-    They descend the length of the shortest path within the cell, smoothed a little; at the centre
-    itself, where all ways are as good, they are 0.
+    It is the way along which the time of a random walk to the centre falls fastest. At the centre
+    itself it is 0.
     """
-    cells = _cells(labels)
-    slope = np.stack([_slope(cells.path, cells.pieces, axis) for axis in (0, 1)])
-    for _ in range(2):
-        slope = np.stack([_smooth(part, cells.pieces) for part in slope])
-    length = np.sqrt((slope**2).sum(axis=0))
-    flow: Maps = np.divide(-slope, length, out=np.zeros_like(slope), where=length > 1e-3)
+    pieces, count = _pieces(labels)
+    centres = _centres(pieces, count, _depth(pieces))
+    # The root grows about evenly with the distance, so that differences of neighbours are exact.
+    time = np.sqrt(hitting_times(pieces, centres)).astype(np.float32)
+    slope = np.stack([_slope(time, pieces, axis) for axis in (0, 1)])
+    slope[:, centres] = 0
+    length = np.hypot(slope[0], slope[1])
+    flow: Maps = np.divide(-slope, length, out=np.zeros_like(slope), where=length > 0)
     return flow
 
 
@@ -67,18 +64,14 @@ TARGETS: dict[str, Callable[[Labels], Maps]] = {
 }
 
 
-def _cells(labels: Labels) -> _Cells:
+def _pieces(labels: Labels) -> tuple[Labels, int]:
+    """Each connected piece of a label, numbered from 1, and how many there are."""
     if labels.ndim != 2:
-        raise ValueError(f"Labels have shape {labels.shape}; one plane (Y, X) is needed.")
+        raise ValueError(f"The labels have shape {labels.shape}; they must be one plane (Y, X).")
     pieces, count = connected(  # type: ignore[no-untyped-call]
         labels, return_num=True, connectivity=2
     )
-    pieces = pieces.astype(np.int32)
-    depth = _depth(pieces)
-    centre = np.zeros(pieces.size, bool)
-    centre[_centres(pieces, count, depth)] = True
-    path = path_lengths(pieces, centre.reshape(pieces.shape))
-    return _Cells(pieces, count, depth, np.where(pieces > 0, path, 0).astype(np.float32))
+    return pieces.astype(np.int32), int(count)
 
 
 def _depth(pieces: Labels) -> Maps:
@@ -99,8 +92,8 @@ def _depth(pieces: Labels) -> Maps:
     return np.where(pieces > 0, depth, 0).astype(np.float32)
 
 
-def _centres(pieces: Labels, count: int, depth: Maps) -> npt.NDArray[np.intp]:
-    """The flat index of the central pixel of each piece: deep inside, and near the centroid."""
+def _centres(pieces: Labels, count: int, depth: Maps) -> npt.NDArray[np.bool_]:
+    """The central pixel of each piece (Y, X): deep inside, and of such the next to the centroid."""
     flat = np.flatnonzero(pieces)
     piece = pieces.ravel()[flat]
     rows, columns = np.divmod(flat, pieces.shape[1])
@@ -109,41 +102,31 @@ def _centres(pieces: Labels, count: int, depth: Maps) -> npt.NDArray[np.intp]:
     middle_column = np.bincount(piece, columns, count + 1) / area
     deepest = np.zeros(count + 1, np.float32)
     np.maximum.at(deepest, piece, depth.ravel()[flat])
+    deep = depth.ravel()[flat] >= _CENTRAL * deepest[piece]
+    flat, piece, rows, columns = flat[deep], piece[deep], rows[deep], columns[deep]
     away = (rows - middle_row[piece]) ** 2 + (columns - middle_column[piece]) ** 2
-    away[depth.ravel()[flat] < _CENTRAL * deepest[piece]] = np.inf
     order = np.lexsort((away, piece))
     first = np.searchsorted(piece[order], np.arange(1, count + 1))
-    return flat[order[first]]
+    centres = np.zeros(pieces.size, bool)
+    centres[flat[order[first]]] = True
+    return centres.reshape(pieces.shape)
 
 
-def _largest(values: Maps, cells: _Cells) -> Maps:
+def _largest(values: Maps, pieces: Labels, count: int) -> Maps:
     """The largest value in each piece, by its number."""
-    largest = np.zeros(cells.count + 1, np.float32)
-    np.maximum.at(largest, cells.pieces.ravel(), values.ravel())
+    largest = np.zeros(count + 1, np.float32)
+    np.maximum.at(largest, pieces.ravel(), values.ravel())
     return largest
 
 
-def _slope(path: Maps, pieces: Labels, axis: int) -> Maps:
-    """The change along the axis, between neighbours of the same piece."""
-    values, same = np.moveaxis(path, axis, 0), np.moveaxis(pieces, axis, 0)
-    step = np.where(same[1:] == same[:-1], values[1:] - values[:-1], np.float32(0))
-    number = (same[1:] == same[:-1]).astype(np.float32)
+def _slope(values: Maps, pieces: Labels, axis: int) -> Maps:
+    """The mean change along the axis to and from the neighbours in the same piece."""
+    values, pieces = np.moveaxis(values, axis, 0), np.moveaxis(pieces, axis, 0)
+    same = pieces[1:] == pieces[:-1]
+    step = np.where(same, values[1:] - values[:-1], np.float32(0))
     total, counted = np.zeros_like(values), np.zeros_like(values)
-    total[1:] += step
-    total[:-1] += step
-    counted[1:] += number
-    counted[:-1] += number
+    for part in (np.s_[1:], np.s_[:-1]):
+        total[part] += step
+        counted[part] += same
     slope: Maps = np.moveaxis(total / np.maximum(counted, 1), 0, axis)
     return slope
-
-
-def _smooth(values: Maps, pieces: Labels) -> Maps:
-    """The mean over each pixel and its four neighbours in the same piece."""
-    total, counted = values.copy(), np.ones_like(values)
-    for one, other in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
-        same = (pieces[one] == pieces[other]).astype(np.float32)
-        total[one] += same * values[other]
-        total[other] += same * values[one]
-        counted[one] += same
-        counted[other] += same
-    return total / counted

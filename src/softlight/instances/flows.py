@@ -22,7 +22,6 @@ Indices = NDArray[np.int32]
 _STEPS = 5  # taken with full precision; they are then repeated by doubling, pixel by pixel
 _DOUBLINGS = 6
 _SURE = 0.3  # a vector shorter than this is not made one of length 1
-_SPREAD_PX = 1.5  # sigma that the places where pixels end are spread by
 
 
 def split_by_flow(
@@ -30,7 +29,8 @@ def split_by_flow(
     flow: Map,
     *,
     foreground_threshold: float = 0.5,
-    dip: float = 0.5,
+    dip: float = 0.9,
+    smoothing_px: float = 1.5,
     min_area_px: int = 0,
     max_error: float | None = None,
 ) -> Labels:
@@ -43,6 +43,7 @@ def split_by_flow(
         foreground_threshold: foreground is where the probability is at least this.
         dip: two crowds of carried pixels are two cells if between them the crowd is thinner than
             the smaller one by this share.
+        smoothing_px: sigma of the Gaussian that the places where pixels end are spread by.
         min_area_px: smaller cells are dropped.
         max_error: drop cells whose pixels point elsewhere than to their common end: the greatest
             mean of 1 - cosine of the angle between; None keeps all.
@@ -53,7 +54,7 @@ def split_by_flow(
     if not foreground.any():
         return np.zeros(foreground.shape, np.int32)
     ends = _carried(field, foreground)
-    crowds = _crowds(ends, foreground.shape, dip=dip)
+    crowds = _crowds(ends, foreground.shape, dip=dip, smoothing_px=smoothing_px)
     found = np.zeros(foreground.shape, np.int32)
     found[foreground] = crowds.ravel()[ends]
     cells = renumbered(whole(found, min_area_px=min_area_px), min_area_px=min_area_px)
@@ -89,35 +90,45 @@ def _checked_field(flow: Map, shape: tuple[int, ...]) -> Field:
 
 
 def _carried(field: Field, foreground: NDArray[np.bool_]) -> Indices:
-    """The flat index of the pixel where each foreground pixel ends, in raster order.
-
-    No step leaves the foreground, where the field means nothing.
-    """
+    """The flat index of the pixel where each foreground pixel ends, in raster order."""
     inside = np.flatnonzero(foreground).astype(np.int32)
     rank = np.zeros(foreground.size, np.int32)
     rank[inside] = np.arange(inside.size, dtype=np.int32)
-    height, width = foreground.shape
-    down, right = field[0].ravel(), field[1].ravel()
-    allowed = foreground.ravel()
-    row, column = (part.astype(np.float32) for part in np.divmod(inside, width))
+    row, column = (part.astype(np.float32) for part in np.divmod(inside, foreground.shape[1]))
     at = inside
     for _ in range(_STEPS):
-        new_row = np.clip(row + down[at], 0, height - 1)
-        new_column = np.clip(column + right[at], 0, width - 1)
-        new = np.rint(new_row).astype(np.int32) * width + np.rint(new_column).astype(np.int32)
-        may = allowed[new]
-        row, column = np.where(may, new_row, row), np.where(may, new_column, column)
-        at = np.where(may, new, at)
+        row, column, at = _step(field, foreground, row, column, at)
     pointer = rank[at]
     for _ in range(_DOUBLINGS):
         pointer = pointer[pointer]
     return inside[pointer]
 
 
-def _crowds(ends: Indices, shape: tuple[int, ...], *, dip: float) -> Labels:
+def _step(
+    field: Field, foreground: NDArray[np.bool_], row: Field, column: Field, at: Indices
+) -> tuple[Field, Field, Indices]:
+    """One step along the field; one that would leave the foreground slides along its edge."""
+    height, width = foreground.shape
+    down, right = field[0].ravel()[at], field[1].ravel()[at]
+    new_row, new_column = (row + down).clip(0, height - 1), (column + right).clip(0, width - 1)
+    old_y, old_x = np.divmod(at, np.int32(width))
+    new_y, new_x = np.rint(new_row).astype(np.int32), np.rint(new_column).astype(np.int32)
+    free = foreground.ravel()
+    both = free[new_y * width + new_x]
+    only_down = ~both & free[new_y * width + old_x]
+    only_right = ~both & free[old_y * width + new_x]
+    steeper = np.abs(down) >= np.abs(right)
+    moves_row = both | (only_down & (steeper | ~only_right))
+    moves_column = both | (only_right & ~moves_row)
+    row, column = np.where(moves_row, new_row, row), np.where(moves_column, new_column, column)
+    at = np.where(moves_row, new_y, old_y) * np.int32(width) + np.where(moves_column, new_x, old_x)
+    return row, column, at
+
+
+def _crowds(ends: Indices, shape: tuple[int, ...], *, dip: float, smoothing_px: float) -> Labels:
     """A number for each place where many pixels end together, with its surroundings."""
     crowd = np.bincount(ends, minlength=shape[0] * shape[1]).reshape(shape)
-    height = ndimage.gaussian_filter(crowd.astype(np.float32), _SPREAD_PX, truncate=3)
+    height = ndimage.gaussian_filter(crowd.astype(np.float32), smoothing_px, truncate=3)
 
     def joins(peak: Any, way: Any) -> Any:
         return way > (1 - dip) * peak
