@@ -178,7 +178,7 @@ def test_frames_may_be_lazy_and_are_read_once() -> None:
     assert (found["TRA"], Lazy.read) == (1, [0, 1, 2, 3])
 
 
-@pytest.mark.parametrize(("seed", "kind"), enumerate([*FAULTS, "mixed"]))
+@pytest.mark.parametrize(("seed", "kind"), list(enumerate([*FAULTS, "mixed"])))
 def test_equal_to_ctc_metrics_and_traccuracy(tmp_path: Path, kind: str, seed: int) -> None:
     truth = synthetic(seed)
     predicted = perturbed(truth, kind, seed=seed, faults=8)

@@ -78,23 +78,32 @@ def branching(matched: MatchedGraphs, *, within: int) -> float:
     Mother and daughters must match the right cells, end and begin within i frames of theirs.
     """
     truth, predicted = matched.truth, matched.predicted
-    true_mothers, mothers = (
-        np.flatnonzero(truth.children > 1),
-        np.flatnonzero(predicted.children > 1),
-    )
-    if not len(true_mothers):
+    true_mothers, mothers = truth.children > 1, predicted.children > 1
+    total = int(true_mothers.sum() + mothers.sum())
+    if not true_mothers.any():
         return float("nan")
-    near = np.abs(truth.last[true_mothers][:, None] - predicted.last[mothers]) <= within
     found = sum(
-        _same_division(matched, int(true_mothers[row]), int(mothers[column]), within)
-        for row, column in zip(*np.nonzero(near), strict=True)
+        _same_division(matched, int(true_mother), mother, within)
+        for true_mother in np.flatnonzero(true_mothers)
+        for mother in _candidates(matched, int(true_mother), within)
+        if mothers[mother]
     )
-    return 2 * found / (len(true_mothers) + len(mothers))
+    return 2 * found / total
+
+
+def _candidates(matched: MatchedGraphs, true_mother: int, within: int) -> list[int]:
+    """The predicted tracks that match a true one in the last frames of its life."""
+    end = int(matched.truth.last[true_mother])
+    nodes = [matched.truth.at(true_mother, frame) for frame in range(end - within, end + 1)]
+    found = matched.to_predicted_alone[[node for node in nodes if node >= 0]]
+    return sorted(set(matched.predicted.track[found[found >= 0]].tolist()))
 
 
 def _same_division(matched: MatchedGraphs, true_mother: int, mother: int, within: int) -> bool:
     truth, predicted = matched.truth, matched.predicted
     if truth.children[true_mother] != predicted.children[mother]:
+        return False
+    if abs(truth.last[true_mother] - predicted.last[mother]) > within:
         return False
     frame = int(min(truth.last[true_mother], predicted.last[mother]))
     if not _same_cell(matched, true_mother, mother, frame):

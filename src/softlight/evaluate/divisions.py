@@ -8,7 +8,6 @@ matches.
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,33 +18,35 @@ from softlight.evaluate.track_graph import TrackGraph
 Ints = NDArray[np.int64]
 
 
-def division_f1(matched: MatchedGraphs, *, within: int) -> float:
-    """The F1 score of divisions, each counted where it is off by at most ``within`` frames.
+def division_f1(matched: MatchedGraphs, *, up_to: int) -> list[float]:
+    """The F1 score of divisions, counted where they are off by at most 0, 1 … ``up_to`` frames.
 
     nan where neither the truth nor the prediction has a division.
     """
     truth, found = _Side(matched.truth), _Side(matched.predicted)
     total = len(truth.mothers) + len(found.mothers)
     if not total:
-        return float("nan")
+        return [float("nan")] * (up_to + 1)
     to_found, to_truth = matched.to_predicted_alone, matched.to_truth_alone
     correct, missed, added = _in_place(truth, found, to_found)
-    for shift in range(1, within + 1):
-        for mother, true_mother in product(sorted(added), sorted(missed)):
-            if mother not in added or true_mother not in missed:
-                continue
-            delay = int(truth.frame[true_mother] - found.frame[mother])
-            if not 0 < abs(delay) <= shift:
-                continue
-            if delay > 0:
-                same = _later(found, mother, to_truth, truth, true_mother)
-            else:
-                same = _later(truth, true_mother, to_found, found, mother)
-            if same:
+    by_frame: dict[int, list[int]] = defaultdict(list)
+    for mother in sorted(missed):
+        by_frame[int(truth.frame[mother])].append(mother)
+    scores = [2 * correct / total]
+    for shift in range(1, up_to + 1):
+        for mother in sorted(added):
+            frame = int(found.frame[mother])
+            late = (m for m in by_frame[frame + shift] if m in missed)
+            early = (m for m in by_frame[frame - shift] if m in missed)
+            same = next((m for m in late if _later(found, mother, to_truth, truth, m)), -1)
+            if same < 0:
+                same = next((m for m in early if _later(truth, m, to_found, found, mother)), -1)
+            if same >= 0:
                 correct += 1
                 added.discard(mother)
-                missed.discard(true_mother)
-    return 2 * correct / total
+                missed.discard(same)
+        scores.append(2 * correct / total)
+    return scores
 
 
 class _Side:

@@ -103,23 +103,27 @@ def compare_tracking(
 
 def scores(comparison: Comparison) -> dict[str, float]:
     """All scores of a comparison by name; nan where one is not defined."""
-    graphs = comparison.graphs
-    counts = count_operations(graphs)
     iou = comparison.gold_iou
-    nodes, edges = len(graphs.truth.frame), len(graphs.truth.edges()[0])
-    result = {
+    return {
         "valid": float(not comparison.breaches),
         "SEG": float(iou.mean()) if len(iou) else float("nan"),
+        **score_graphs(comparison.graphs),
     }
-    result |= score_operations(counts, nodes=nodes, edges=edges)
+
+
+def score_graphs(graphs: MatchedGraphs) -> dict[str, float]:
+    """All scores but SEG, and counts of errors, of two graphs whose cells are matched."""
+    counts = count_operations(graphs)
+    nodes, edges = len(graphs.truth.frame), len(graphs.truth.edges()[0])
+    result = score_operations(counts, nodes=nodes, edges=edges)
     result["CT"] = complete_tracks(graphs)
     result["TF"] = track_fractions(graphs)
     for within in range(MOST_FRAMES_OFF + 1):
         result[f"BC({within})"] = branching(graphs, within=within)
     result["CCA"] = cell_cycle_accuracy(graphs)
     result["CHOTA"] = chota(graphs)
-    for within in range(MOST_FRAMES_OFF + 1):
-        result[f"division_F1({within})"] = division_f1(graphs, within=within)
+    for within, score in enumerate(division_f1(graphs, up_to=MOST_FRAMES_OFF)):
+        result[f"division_F1({within})"] = score
     return result | {name: float(count) for name, count in counts.items()}
 
 
