@@ -58,13 +58,14 @@ class Overlaps:
 
 
 def near_pairs(
-    early: Floats, late: Floats, *, reach_px: float, count: int = NEIGHBOURS
+    places: Floats, among: Floats | cKDTree, *, reach_px: float, count: int = NEIGHBOURS
 ) -> tuple[Ints, Ints]:
-    """For each early place the nearest late ones within reach, at most ``count``."""
-    if not len(early) or not len(late):
+    """For each place the nearest of the others within reach, at most ``count``: index pairs."""
+    tree = among if isinstance(among, cKDTree) else cKDTree(among)
+    if not len(places) or not tree.n:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    ranks = [*range(1, min(count, len(late)) + 1)]
-    distance, near = cKDTree(late).query(early, k=ranks, distance_upper_bound=reach_px)
+    ranks = [*range(1, min(count, tree.n) + 1)]
+    distance, near = tree.query(places, k=ranks, distance_upper_bound=reach_px)
     source, rank = np.nonzero(np.isfinite(distance))
     return source.astype(np.int64), near[source, rank].astype(np.int64)
 

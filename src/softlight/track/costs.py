@@ -27,7 +27,7 @@ OUTLYING = 0.2  # share of sizes that are far from the usual
 CUT_SHARE = 0.3  # of a radius: how far the border may push the centroid of a cell that it cuts
 BORDER_SHARE = 0.25  # of cells that touch the border, so many go in a frame
 OVERLAP_EDGES = np.array([1e-9, 0.1, 0.25, 0.4, 0.55, 0.7])
-SUM_SCALE = 0.3  # spread of log(area of the daughters together / area of the mother)
+SUM_SCALE = 0.45  # spread of log(area of the daughters together / area of the mother)
 BALANCE_SCALE = 0.4  # and of log(area of one / area of the other)
 
 
@@ -184,7 +184,7 @@ def log_division(
     moved = costs.step_px * np.power(elapsed, costs.growth)
     middle = (first + second) / 2 - mother
     half = (first - second) / 2
-    off = np.sqrt(moved**2 + (0.35 * np.asarray(radius)) ** 2)
+    off = np.sqrt(moved**2 + (0.25 * np.asarray(radius)) ** 2)
     apart = np.sqrt(moved**2 + (0.8 * np.asarray(radius)) ** 2)
     log_middle = -np.log(2 * np.pi * off**2) - 0.5 * (middle**2).sum(1) / off**2
     log_half = -np.log(2 * np.pi * apart**2) - 0.5 * (half**2).sum(1) / apart**2

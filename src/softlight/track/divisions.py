@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from softlight.track.candidates import Overlaps, near_pairs
 from softlight.track.costs import (
@@ -15,9 +18,10 @@ from softlight.track.costs import (
     overlap_gain,
 )
 from softlight.track.detections import Detections
-from softlight.track.events import Events, all_events
-from softlight.track.gaps import by_frame
+from softlight.track.events import Events
+from softlight.track.gaps import by_frame, missed_frames
 from softlight.track.link import Links
+from softlight.track.motion import Motion
 from softlight.track.settings import LinkSettings
 
 Floats = NDArray[np.float64]
@@ -28,59 +32,65 @@ REACH = 3.0  # in cell radii, and in steps
 LEAST_OVERLAP_GAIN = -1.0  # daughters move apart, so that little overlap says little
 
 
-def division_candidates(
-    cells: Detections,
-    places: Floats,
-    costs: Costs,
-    links: Links,
-    *,
-    overlaps: Overlaps | None,
-    settings: LinkSettings,
-) -> Events:
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Possible mothers with two daughters each: the first open, the second open or linked."""
+
+    mother: Ints
+    daughter: Ints
+    sister: Ints
+    sister_open: NDArray[np.bool_]
+
+
+def families(motion: Motion, costs: Costs, links: Links, *, settings: LinkSettings) -> Families:
     """Divisions that would explain an open beginning, seen at once or some frames late.
 
     The mother is linked to one daughter already and the other is open, or both are open.
     """
+    cells = motion.cells
     begins = by_frame(cells, np.flatnonzero(links.before < 0))
-    parts = []
+    trees: dict[int, cKDTree] = {}
+    found = []
     for number in range(1, len(cells.frames)):
+        trees.pop(number - settings.max_gap_frames - 2, None)
+        if not len(begins[number]):
+            continue
         for earlier in range(number - 1, -1, -1):
             elapsed = float(cells.frames[number] - cells.frames[earlier])
-            if elapsed > settings.max_gap_frames + 1 or not len(begins[number]):
+            if elapsed > settings.max_gap_frames + 1:
                 break
-            mother, daughter = _near_mothers(
-                cells, places, costs, cells.at(earlier), begins[number], elapsed
+            one = cells.at(earlier)
+            if earlier not in trees:
+                trees[earlier] = cKDTree(motion.places[one])
+            near, far = near_pairs(
+                motion.places[begins[number]],
+                trees[earlier],
+                reach_px=_reach_px(cells, costs, begins[number], elapsed),
+                count=MOTHERS,
             )
-            missed = number - earlier - 1
-            families = (
-                _with_linked_sister(links, mother, daughter),
-                _with_open_sister(links, mother, daughter),
-            )
-            parts += [
-                _judged(cells, places, costs, links, family, missed=missed, overlaps=overlaps)
-                for family in families
-            ]
-    return all_events(parts)
+            mother, daughter = far + one.start, begins[number][near]
+            found.append(_with_linked_sister(links, mother, daughter))
+            found.append(_with_open_sister(links, mother, daughter))
+    if not found:
+        nobody = np.empty(0, np.int64)
+        return Families(nobody, nobody, nobody, np.empty(0, bool))
+    return Families(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
-def _near_mothers(
-    cells: Detections, places: Floats, costs: Costs, one: slice, begins: Ints, elapsed: float
-) -> tuple[Ints, Ints]:
-    """Pairs of a possible mother and an open beginning near it."""
+def _reach_px(cells: Detections, costs: Costs, begins: Ints, elapsed: float) -> float:
     reach = REACH * (costs.radius_px + costs.step_px * elapsed**costs.growth)
-    if cells.radius is not None:
-        reach = max(reach, REACH * float(np.median(cells.radius[begins])))
-    near, far = near_pairs(places[begins], places[one], reach_px=reach, count=MOTHERS)
-    return far + one.start, begins[near]
+    if cells.radius is None:
+        return reach
+    return max(reach, REACH * float(np.median(cells.radius[begins])))
 
 
-Family = tuple[Ints, Ints, Ints, bool]  # mother, daughter, sister, whether the sister is open
+Family = tuple[Ints, Ints, Ints, NDArray[np.bool_]]  # the columns of Families
 
 
 def _with_linked_sister(links: Links, mother: Ints, daughter: Ints) -> Family:
     linked = links.after[mother] >= 0
     mother, daughter = mother[linked], daughter[linked]
-    return mother, daughter, links.after[mother], False
+    return mother, daughter, links.after[mother], np.zeros(len(mother), bool)
 
 
 def _with_open_sister(links: Links, mother: Ints, daughter: Ints) -> Family:
@@ -97,55 +107,37 @@ def _with_open_sister(links: Links, mother: Ints, daughter: Ints) -> Family:
         found.append((mother[same], daughter[same], daughter[same + step]))
     if not found:
         nobody = np.empty(0, np.int64)
-        return nobody, nobody, nobody, True
+        return nobody, nobody, nobody, np.empty(0, bool)
     first, second, third = (np.concatenate(column) for column in zip(*found, strict=True))
-    return first, second, third, True
+    return first, second, third, np.ones(len(first), bool)
 
 
-def _judged(
-    cells: Detections,
-    places: Floats,
-    costs: Costs,
-    links: Links,
-    family: Family,
-    *,
-    missed: int,
-    overlaps: Overlaps | None,
+def division_events(
+    motion: Motion, costs: Costs, links: Links, some: Families, *, overlaps: Overlaps | None
 ) -> Events:
     """The families that gain over what is: one daughter, or both, left open."""
-    mother, daughter, sister, is_open = family
-    elapsed = (cells.frame[daughter] - cells.frame[mother]).astype(float)
-    r_mother, r_daughter, r_sister = (
-        cells.radii(index, costs.radius_px) for index in (mother, daughter, sister)
-    )
+    cells, places = motion.cells, motion.places
+    members = (some.mother, some.daughter, some.sister)
+    mother, daughter, sister = members
+    missed = missed_frames(cells, mother, daughter)
+    radius = cells.radii(mother, costs.radius_px)
     gain = log_division(
-        places[mother],
-        places[daughter],
-        places[sister],
+        *(places[index] for index in members),
         costs,
-        radius=np.maximum(r_mother, costs.radius_px),
-        elapsed=elapsed,
+        radius=np.maximum(radius, costs.radius_px),
+        elapsed=(cells.frame[daughter] - cells.frame[mother]).astype(float),
     )
     gain += np.log(costs.p_divide) + missed * np.log(costs.p_miss)
-    gain -= log_end(cells.places[mother], r_mother, costs)
-    gain -= log_start(cells.places[daughter], r_daughter, costs)
-    gain -= log_start(cells.places[sister], r_sister, costs)
+    gain -= log_end(cells.places[mother], radius, costs)
+    for index in (daughter, sister):
+        gain -= log_start(cells.places[index], cells.radii(index, costs.radius_px), costs)
     if cells.log_area is not None and costs.area is not None:
-        logs = cells.log_area
         cut = cells.cut[mother] | cells.cut[daughter] | cells.cut[sister]
-        sizes = daughters_gain(logs[mother], logs[daughter], logs[sister], costs.area)
+        sizes = daughters_gain(*(cells.log_area[index] for index in members), costs.area)
         gain += np.where(cut, 0.0, sizes)
-    if overlaps is not None and not missed:
-        together = overlaps.of_both(mother, daughter, sister)
-        gain += np.maximum(overlap_gain(together, costs), LEAST_OVERLAP_GAIN)
-    if not is_open:
-        gain -= links.gain[mother]
-    good = gain > 0
-    return Events(
-        source=mother[good],
-        first=daughter[good],
-        second=sister[good],
-        second_open=np.full(int(good.sum()), is_open),
-        gain=gain[good],
-        missed=np.full(int(good.sum()), missed),
-    )
+    if overlaps is not None:
+        together = overlap_gain(overlaps.of_both(*members), costs)
+        gain += np.where(missed == 0, np.maximum(together, LEAST_OVERLAP_GAIN), 0.0)
+    gain -= np.where(some.sister_open, 0.0, links.gain[mother])
+    found = Events(mother, daughter, sister, some.sister_open, gain, missed)
+    return found.take(gain > 0)

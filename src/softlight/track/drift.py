@@ -19,9 +19,14 @@ Floats = NDArray[np.float64]
 
 FEWEST = 5  # cells that must agree
 AGREEING = 0.5  # share of the cells that must
+STILL = 0.7  # of the cells in their old places, and no jump is looked for
 CLEARLY = 3.0  # standard errors by which a shift beats none
-VOTERS = 400  # cells of a frame that vote, at most
+VOTERS = 300  # cells of a frame that vote, at most
+VOTES_EACH = 300  # and the neighbours that each votes for
+SAMPLED = 30  # frames that show how far cells usually go
+LEAST_TOLERANCE_PX = 2.0
 FARTHEST = 0.3  # of the field's smaller side
+FEWEST_SMALL = 12  # cells that must agree on a small shift, as few may go together
 SMALL = 5.0  # standard errors by which a small, common shift is there
 
 
@@ -33,36 +38,51 @@ def field_shifts(cells: Detections, *, side_px: float) -> Floats:
         side_px: the smaller side of the field; no jump is longer than a part of it.
     """
     total = np.zeros((len(cells.frames), 2))
+    tolerance = _tolerance(cells)
     for number in range(1, len(cells.frames)):
         early = cells.places[cells.at(number - 1)]
         late = cells.places[cells.at(number)]
-        total[number] = total[number - 1] + shift_of_places(early, late, FARTHEST * side_px)
+        step = shift_of_places(early, late, farthest_px=FARTHEST * side_px, tolerance_px=tolerance)
+        total[number] = total[number - 1] + step
     return total
 
 
-def shift_of_places(early: Floats, late: Floats, farthest_px: float) -> Floats:
+def _tolerance(cells: Detections) -> float:
+    """How near a place must be to agree: twice a usual step, but less than half a neighbour."""
+    steps, spacings = [], []
+    numbers = np.linspace(1, max(len(cells.frames) - 1, 1), SAMPLED).round().astype(int)
+    for number in np.unique(numbers[numbers < len(cells.frames)]):
+        early, late = cells.places[cells.at(number - 1)], cells.places[cells.at(number)]
+        if min(len(early), len(late)) >= FEWEST:
+            distance, _ = cKDTree(late).query(early, k=[1])
+            steps.append(float(np.median(distance)))
+            spacings.append(float(np.median(cKDTree(late).query(late, k=[2])[0])))
+    if not steps:
+        return LEAST_TOLERANCE_PX
+    return max(
+        min(2 * float(np.median(steps)), 0.4 * float(np.median(spacings))), LEAST_TOLERANCE_PX
+    )
+
+
+def shift_of_places(
+    early: Floats, late: Floats, *, farthest_px: float, tolerance_px: float = LEAST_TOLERANCE_PX
+) -> Floats:
     """The (2,) shift that most cells share between two frames; zero where none is sure."""
     none = np.zeros(2)
     if min(len(early), len(late)) < FEWEST:
         return none
     voters = early[np.linspace(0, len(early) - 1, min(len(early), VOTERS)).round().astype(int)]
     tree = cKDTree(late)
-    tolerance = _tolerance(tree, late)
-    peak = _voted(voters, tree, late, farthest_px=farthest_px, bin_px=tolerance)
-    still, moved = (_agreeing(voters, tree, s, tolerance) for s in (none, peak))
-    count = len(voters)
-    noise = np.sqrt(count * 0.25)
-    if moved < max(FEWEST, AGREEING * count) or moved - still < CLEARLY * noise / 2:
-        peak = none
-    return _refined(voters, tree, late, start=peak, tolerance=tolerance)
-
-
-def _tolerance(tree: cKDTree, late: Floats) -> float:
-    """How near a place must be to agree: a fraction of the distance between neighbours."""
-    if len(late) < 2:
-        return 2.0
-    spacing = float(np.median(tree.query(late, k=[2])[0]))
-    return max(0.15 * spacing, 2.0)
+    still, count = _agreeing(voters, tree, none, tolerance_px), len(voters)
+    peak = none
+    if still < STILL * count:
+        crowd = np.prod(np.ptp(late, axis=0)) / len(late)  # square pixels for each cell
+        farthest = min(farthest_px, float(np.sqrt(VOTES_EACH * crowd / np.pi)))
+        found = _voted(voters, tree, late, farthest_px=farthest, bin_px=tolerance_px)
+        moved = _agreeing(voters, tree, found, tolerance_px)
+        if moved >= AGREEING * count and moved - still >= CLEARLY * np.sqrt(count) / 4:
+            peak = found
+    return _refined(voters, tree, late, start=peak, tolerance=tolerance_px)
 
 
 def _voted(
@@ -103,7 +123,8 @@ def _refined(
     middle = np.median(rest, axis=0)
     spread = 1.4826 * np.median(np.abs(rest - middle), axis=0)
     error = 1.2533 * np.maximum(spread, 0.1) / np.sqrt(matched.sum())
-    if start.any() or (np.abs(middle) > SMALL * error).any():
+    enough = matched.sum() >= FEWEST_SMALL
+    if start.any() or (enough and (np.abs(middle) > SMALL * error).any()):
         return np.asarray(start + middle)
     return start
 

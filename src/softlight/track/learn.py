@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 SAMPLE_PAIRS = 60  # frame pairs ...
 RUN = 3
-SAMPLE_CELLS = 60_000  # ... and cells, at most
+SAMPLE_CELLS = 20_000  # ... and cells, at most
 ROUNDS = 4
 TAILS = (2.0, 3.0, 5.0, 9.0)  # never normal: some cell jumps in every movie
 SMALLEST_STEP_PX = 0.3  # a centroid is not known better than this

@@ -76,11 +76,9 @@ def reach_px(costs: Costs, elapsed: float, settings: LinkSettings) -> float:
 
 
 def link_gain(motion: Motion, costs: Costs, *, source: Ints, target: Ints) -> Floats:
-    """What linking these cells gains over leaving both open, overlap apart; one time span."""
-    if not len(source):
-        return np.empty(0)
+    """What linking these cells gains over leaving both open, overlap apart."""
     cells = motion.cells
-    elapsed = float(cells.frame[target[0]] - cells.frame[source[0]])
+    elapsed = (cells.frame[target] - cells.frame[source]).astype(float)
     expected = motion.expected(source, costs, elapsed)
     cut = cells.cut[source] | cells.cut[target]
     gain = log_displacement(

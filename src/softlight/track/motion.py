@@ -32,10 +32,13 @@ class Motion:
         self.steps[target] = (self.places[target] - self.places[source]) / elapsed[:, None]
         self.known[target] = True
 
-    def expected(self, source: Ints | slice, costs: Costs, elapsed: float) -> Floats:
+    def expected(self, source: Ints | slice, costs: Costs, elapsed: Floats | float) -> Floats:
         """Where these cells are expected so many frames later."""
-        powers = costs.persistence ** np.arange(1, round(elapsed) + 1)
-        return np.asarray(self.places[source] + powers.sum() * self.steps[source])
+        share = costs.persistence
+        if share == 0:
+            return self.places[source]
+        steps = share * (1 - np.power(share, elapsed)) / (1 - share)  # ever shorter ones
+        return np.asarray(self.places[source] + np.reshape(steps, (-1, 1)) * self.steps[source])
 
     def steady(self, source: Ints, costs: Costs) -> Bools:
         """Whether their last step says where they are expected."""

@@ -13,10 +13,10 @@ from softlight.track.candidates import Overlaps, frame_labels, mask_overlaps
 from softlight.track.choose import best_events
 from softlight.track.costs import Costs
 from softlight.track.detections import Detections, detections
-from softlight.track.divisions import division_candidates
+from softlight.track.divisions import division_events, families
 from softlight.track.drift import drift_table, field_shifts
 from softlight.track.events import Events, all_events
-from softlight.track.gaps import gap_candidates
+from softlight.track.gaps import gap_events, gap_pairs
 from softlight.track.learn import learn_costs
 from softlight.track.link import Links, link_frames
 from softlight.track.motion import Motion, motion
@@ -101,21 +101,16 @@ def _events(
     settings: LinkSettings,
 ) -> tuple[Events, Costs]:
     """Gaps and divisions of the whole movie, chosen twice: the first time teaches their rates."""
-    cells, places = moving.cells, moving.places
+    gaps = gap_pairs(moving, costs, links, settings=settings)
+    some = families(moving, costs, links, settings=settings) if settings.divisions else None
     for last in (False, True):
-        parts = []
-        if settings.max_gap_frames:
-            parts.append(gap_candidates(moving, costs, links, settings=settings))
-        if settings.divisions:
-            parts.append(
-                division_candidates(
-                    cells, places, costs, links, overlaps=overlaps, settings=settings
-                )
-            )
-        events = all_events(parts)
+        events = gap_events(moving, costs, gaps)
+        if some is not None:
+            divisions = division_events(moving, costs, links, some, overlaps=overlaps)
+            events = all_events([events, divisions])
         events = events.take(best_events(events))
         if not last:
-            costs = _with_rates(costs, cells, events)
+            costs = _with_rates(costs, moving.cells, events)
     return events, costs
 
 
