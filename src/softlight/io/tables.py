@@ -25,6 +25,13 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
         pq.write_table(pa.Table.from_pandas(table, preserve_index=False), temporary)
 
 
+def write_table(stem: Path, table: pd.DataFrame) -> None:
+    """``stem.csv`` and ``stem.parquet`` of one table."""
+    write_parquet(stem.with_name(f"{stem.name}.parquet"), table)
+    with replacing(stem.with_name(f"{stem.name}.csv")) as temporary:
+        table.to_csv(temporary, index=False)
+
+
 def read_parquet(path: Path) -> pd.DataFrame:
     """The table in a Parquet file, or a TableError that names it."""
     try:
@@ -49,8 +56,8 @@ def join_tables(stem: Path, parts: Sequence[tuple[str, Path]], *, with_movie: bo
     """
     schema = _common_schema([path for _, path in parts], with_movie=with_movie)
     with (
-        replacing(stem.with_suffix(".parquet")) as parquet,
-        replacing(stem.with_suffix(".csv")) as text,
+        replacing(stem.with_name(f"{stem.name}.parquet")) as parquet,
+        replacing(stem.with_name(f"{stem.name}.csv")) as text,
     ):
         options = pa_csv.WriteOptions(quoting_style="needed")
         with (

@@ -21,17 +21,15 @@ POSITIONS = "positions"
 
 def plan_of(cells: Segmenter | Path, settings: AnalyzeSettings) -> dict[str, Any]:
     """All that decides the numbers, but the images: the model or labels, settings and version."""
-    source: dict[str, Any] = {"labels": str(Path(cells).resolve())} if _is_path(cells) else {}
+    source: dict[str, Any]
     if isinstance(cells, Segmenter):
-        spec = cells.spec.model_dump(mode="json")
+        spec = cells.spec.model_dump(mode="json")  # with the hash of the weights
         source = {"model": cells.spec.name, "model_sha256": _of_text(json.dumps(spec))}
+    else:
+        source = {"labels": str(cells.resolve()), "labels_sha256": _of_path(cells)}
     plan = source | {"settings": asdict(settings), "softlight": stamp()["softlight"]}
     known: dict[str, Any] = json.loads(json.dumps(plan))  # as it will be read back
     return known
-
-
-def _is_path(cells: Segmenter | Path) -> bool:
-    return not isinstance(cells, Segmenter)
 
 
 def claim(out: Path, plan: dict[str, Any], *, resume: bool) -> None:
@@ -77,6 +75,11 @@ def finished(out: Path, name: str, inputs: dict[str, str]) -> dict[str, Any] | N
         return None
     record = _read(path)
     return record if record.get("inputs") == inputs else None
+
+
+def count_finished(out: Path) -> int:
+    """How many positions of a run folder are done."""
+    return len(list((out / POSITIONS).glob(f"*/{RECORD}")))
 
 
 def record(out: Path, name: str, facts: dict[str, Any]) -> None:

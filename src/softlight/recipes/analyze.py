@@ -8,9 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
-from softlight.io.tables import join_tables, write_parquet
+from softlight.io.tables import join_tables, write_parquet, write_table
+from softlight.measure.plate import read_plate_map
+from softlight.recipes.analysis_page import analysis_page
+from softlight.recipes.analysis_positions import (
+    curves_by_condition,
+    dose_responses,
+    populations,
+    positions_table,
+    responses,
+    summary_of,
+)
 from softlight.recipes.analysis_settings import AnalyzeSettings
 from softlight.recipes.analysis_state import (
     claim,
@@ -25,7 +37,7 @@ from softlight.recipes.analyze_movie import Measured, analyze_movie, write_zarr
 from softlight.recipes.positions import Position, find_positions
 from softlight.recipes.provenance import stamp
 
-TABLES = ("objects", "tracks", "kinetics", "population", "msd", "motion")
+TABLES = ("objects", "tracks", "kinetics", "population", "growth", "rates", "msd", "motion")
 
 
 @dataclass
@@ -42,6 +54,19 @@ class Analyzed:
         """The position's name."""
         return self.position.name
 
+    def line(self) -> str:
+        """What was found, for the terminal."""
+        if self.error:
+            return f"{self.name}: failed"
+        found = self.record["summary"]
+        frames = self.record["frames"]
+        cells = f"{found['cells_first']:.0f}"
+        if frames > 1:
+            cells = f"{frames} frames, {cells} to {found['cells_last']:.0f}"
+        tracks = f", {found['tracks']} tracks, {found['divisions']} divisions"
+        again = " (finished before)" if self.resumed else ""
+        return f"{self.name}: {cells} cells{tracks if frames > 1 else ''}{again}"
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -49,7 +74,8 @@ class Analysis:
 
     out: Path
     positions: tuple[Analyzed, ...]
-    report: Path | None = None
+    report: Path
+    table: pd.DataFrame  # one row a position, as in positions.csv
 
     @property
     def failed(self) -> tuple[Analyzed, ...]:
@@ -81,17 +107,49 @@ def analyze(
         note: told what is being done.
     """
     settings = settings or AnalyzeSettings()
+    plate = None if plate_map is None else read_plate_map(plate_map)
     positions = find_positions(inputs, separate=settings.separate)
+    _spare(positions, cells, out)
     plan = plan_of(cells, settings)
     claim(out, plan, resume=resume)
     results = []
     for number, position in enumerate(positions, start=1):
         result = _one(position, cells, out, settings, len(positions) == 1, progress)
-        note(f"[{number}/{len(positions)}] {line_of(result)}")
+        note(f"[{number}/{len(positions)}] {result.line()}")
         results.append(result)
-    _join(out, results)
-    _write_run(out, plan, results)
-    return Analysis(out, tuple(results))
+    table = positions_table(
+        [one.name for one in results],
+        [one.record for one in results],
+        [one.error for one in results],
+        plate,
+    )
+    _write_tables(out, results, table, with_conditions=plate is not None)
+    _write_run(out, plan, results, plate_map)
+    note("Writing the report")
+    report = analysis_page(
+        out,
+        [(one.position, one.record) for one in results if one.error is None],
+        [(one.name, one.error) for one in results if one.error is not None],
+        settings=settings,
+        plan=plan,
+        positions=table,
+    )
+    return Analysis(out, tuple(results), report, table)
+
+
+def _spare(positions: Sequence[Position], cells: Segmenter | Path, out: Path) -> None:
+    """Raise before anything is written if the run folder holds what is to be read."""
+    needed = [file for position in positions for file in position.there]
+    if not isinstance(cells, Segmenter):
+        if not cells.exists():
+            raise ValueError(f"{cells} does not exist; check the path of the labels.")
+        needed.append(cells)
+    inside = [path for path in needed if path.resolve().is_relative_to(out.resolve())]
+    if inside:
+        raise ValueError(
+            f"{inside[0]} lies in the run folder {out}, whose files are replaced. Give --out "
+            "another folder."
+        )
 
 
 def _one(
@@ -112,6 +170,7 @@ def _one(
             return result
         forget(out, position.name)
         target = out / "labels" / f"{position.name}.tif"
+        target.unlink(missing_ok=True)  # else a failure would leave an older run's labels
         measured = analyze_movie(
             position,
             cells,
@@ -149,31 +208,49 @@ def _facts(position: Position, measured: Measured, inputs: dict[str, str]) -> di
         "frame_interval_min": movie.frame_interval_min,
         "start_min": position.start_min,
         "learned": measured.learned,
-        "notes": measured.notes,
+        "summary": summary_of(measured.tables),
+        "warnings": measured.warnings,
     }
 
 
-def line_of(result: Analyzed) -> str:
-    """What was found in a position, for the terminal."""
-    if result.error:
-        return f"{result.name}: failed: {result.error}"
-    return f"{result.name}: {result.record['frames']} frames"
-
-
-def _join(out: Path, results: Sequence[Analyzed]) -> None:
-    """The tables of all positions, and one row a position."""
+def _write_tables(
+    out: Path, results: Sequence[Analyzed], positions: pd.DataFrame, *, with_conditions: bool
+) -> None:
+    """The tables of all positions, one row a position, and the curves of each condition."""
     fine = [result for result in results if result.error is None]
     for name in TABLES:
         parts = [(result.name, folder_of(out, result.name) / f"{name}.parquet") for result in fine]
         if parts:
             join_tables(out / name, parts, with_movie=len(results) > 1)
+    write_table(out / "positions", positions)
+    if with_conditions and fine:
+        population = populations(
+            {one.name: folder_of(out, one.name) for one in fine},
+            {one.name: float(one.record["start_min"]) for one in fine},
+        )
+        wells = positions.rename(columns={"position": "movie"})
+        write_table(out / "conditions", curves_by_condition(population, wells))
+        if "dose" in positions:
+            write_table(out / "dose_response", dose_responses(responses(positions))[0])
 
 
-def _write_run(out: Path, plan: dict[str, Any], results: Sequence[Analyzed]) -> None:
+def _write_run(
+    out: Path, plan: dict[str, Any], results: Sequence[Analyzed], plate_map: Path | None
+) -> None:
     run = {
         "provenance": stamp(),
         **plan,
-        "positions": [{"name": one.name, "error": one.error, **one.record} for one in results],
+        "plate_map": None if plate_map is None else hashes([plate_map]),
+        "files": [
+            {
+                "name": one.name,
+                "source": str(one.position.there[0]),
+                "labels": None if one.error else f"labels/{one.name}.tif",
+                "error": one.error,
+                **one.record,
+            }
+            for one in results
+        ],
     }
     with replacing(out / "run.json") as temporary:
         temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")

@@ -18,7 +18,9 @@ from softlight.io.zarr import write_ome_zarr
 from softlight.measure.kinetics import track_kinetics
 from softlight.measure.morphology import measure_frame
 from softlight.measure.motion import motion_summary, msd_curve
+from softlight.measure.population import event_rates, population_growth, population_table
 from softlight.measure.quality import frame_quality
+from softlight.recipes.analysis_doubts import doubts
 from softlight.recipes.analysis_settings import AnalyzeSettings
 from softlight.recipes.given_labels import labels_of
 from softlight.recipes.positions import Position
@@ -36,7 +38,7 @@ class Measured:
     movie: Movie
     labels: LabelMovie
     tables: dict[str, pd.DataFrame]
-    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     learned: dict[str, float] = field(default_factory=dict)
 
 
@@ -66,12 +68,12 @@ def analyze_movie(
     tracked = track_cells(objects, labels=labels, settings=settings.link)
     tables = {"objects": tracked.objects, "tracks": tracked.tracks}
     tables |= motion_tables(tracked.objects, tracked.tracks, tracked.drift, movie)
-    tables["population"] = frames
+    tables |= population_tables(tracked.objects, tracked.tracks, frames, movie)
     return Measured(
         movie=movie,
         labels=labels,
         tables=tables,
-        notes=[*movie.notes, *position.notes, *tracked.notes],
+        warnings=[*position.notes, *tracked.notes, *doubts(position.name, tables)],
         learned=dict(tracked.learned),
     )
 
@@ -148,6 +150,27 @@ def motion_tables(
         "kinetics": track_kinetics(still, frame_interval_min=interval, localisation_sd=error),
         "msd": msd_curve(still, frame_interval_min=interval, tracks=tracks),
         "motion": motion,
+    }
+
+
+def population_tables(
+    objects: pd.DataFrame, tracks: pd.DataFrame, frames: pd.DataFrame, movie: Movie
+) -> dict[str, pd.DataFrame]:
+    """``population`` with what each image is like, ``growth`` and ``rates``."""
+    interval = movie.frame_interval_min
+    population = population_table(
+        objects,
+        frames=len(movie),
+        frame_shape=(movie.shape[1], movie.shape[2]),
+        tracks=tracks,
+        frame_interval_min=interval,
+        pixel_size_um=movie.pixel_size_um,
+        missing=movie.missing,
+    )
+    return {
+        "population": population.merge(frames, on="frame", how="left"),
+        "growth": population_growth(population, objects=objects, tracks=tracks),
+        "rates": event_rates(objects, tracks, frames=len(movie), frame_interval_min=interval),
     }
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from softlight.report.charts import ChartError
-from softlight.report.ink import DARK, DASHES, LIGHT, Ink, new_figure, png
+from softlight.report.ink import DARK, DASHES, LIGHT, Ink, new_figure, plain_logs, png
 
 Numbers = npt.NDArray[np.float64]
 _MOST_CURVES = len(LIGHT.many) * len(DASHES)
@@ -63,7 +62,8 @@ def growth_figure(
         _draw_fit(ax, time, shown, line, ink)
     for number, (what, times) in enumerate((marked or {}).items()):
         _mark(ax, time, shown, times, what, ink.many[(3 + number) % len(ink.many)])
-    _log_scale(ax, shown[usable])
+    ax.set_yscale("log")
+    plain_logs(ax.yaxis, shown[usable])
     ax.set_xlabel("frame" if time_unit == "frame" else f"time ({time_unit})")
     ax.set_ylabel(label)
     ax.set_title(title, loc="left", color=ink.text)
@@ -93,61 +93,56 @@ def _mark(
     lowest = float(np.nanmin(value))
     height = np.where(np.isfinite(value[found]), value[found], lowest)
     ax.plot(
-        time[found], height, "s", color=colour, markersize=8, fillstyle="none", markeredgewidth=1.6,
+        time[found],
+        height,
+        "s",
+        color=colour,
+        markersize=8,
+        fillstyle="none",
+        markeredgewidth=1.6,
         label=what,
-    )  # fmt: skip
+    )
 
 
-def _log_scale(ax: Axes, value: Numbers) -> None:
-    """A logarithmic axis whose ticks are plain numbers, also within one decade."""
-    ax.set_yscale("log")
-    narrow = value.max() / value.min() < 20
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if narrow else (1.0,)))
-    plain = ScalarFormatter()
-    plain.set_scientific(False)
-    ax.yaxis.set_major_formatter(plain)
-    ax.yaxis.set_minor_formatter(NullFormatter())
+@dataclass(frozen=True, kw_only=True)
+class BandCurve:
+    """One curve with the interval around it; nan where there is none."""
+
+    name: str
+    time: Numbers
+    mean: Numbers
+    low: Numbers | None = None
+    high: Numbers | None = None
 
 
-def curves_figure(
-    curves: Mapping[str, Sequence[tuple[Numbers, Numbers]]],
-    *,
-    title: str,
-    label: str,
-    time_unit: str,
-    dark: bool = False,
+def band_figure(
+    curves: Sequence[BandCurve], *, title: str, label: str, time_unit: str, dark: bool = False
 ) -> bytes:
-    """The mean curve of each condition over a band of its replicates, as a PNG file.
+    """Curves over the bands of their intervals, as a PNG file.
 
-    A band reaches from the lowest to the highest replicate; single curves have none. At most 32
-    conditions are drawn, and the title says so.
+    At most 32 are drawn, and the title says so.
 
     Args:
-        curves: for each condition its replicates' times and values.
+        curves: one for each position or condition.
         title: what is shown.
         label: of the value's axis.
         time_unit: of the time's axis.
         dark: whether the page behind is dark.
     """
-    if not any(curves.values()):
+    if not any(np.isfinite(curve.mean).any() for curve in curves):
         raise ChartError(f"{title}: there is no curve to draw.")
     ink = DARK if dark else LIGHT
     figure, (ax,) = new_figure(1, ink, height=3.6)
-    shown = list(curves.items())[:_MOST_CURVES]
-    for number, (name, replicates) in enumerate(shown):
+    shown = curves[:_MOST_CURVES]
+    for number, curve in enumerate(shown):
         colour = ink.many[number % len(ink.many)]
         dashes = DASHES[number // len(ink.many)]
-        time, values = _aligned(replicates)
-        counted = np.isfinite(values).sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.nansum(values, axis=0) / counted
-        low = np.where(np.isfinite(values), values, np.inf).min(axis=0)
-        high = np.where(np.isfinite(values), values, -np.inf).max(axis=0)
-        several = counted > 1
-        ax.fill_between(time, low, high, where=several, color=colour, alpha=0.18, linewidth=0)
-        many = f" (n = {len(replicates)})" if len(replicates) > 1 else ""
-        marker = "o" if len(time) == 1 else ""
-        ax.plot(time, mean, dashes, color=colour, marker=marker, label=f"{name}{many}")
+        if curve.low is not None and curve.high is not None:
+            ax.fill_between(
+                curve.time, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0
+            )
+        marker = "o" if len(curve.time) == 1 else ""
+        ax.plot(curve.time, curve.mean, dashes, color=colour, marker=marker, label=curve.name)
     ax.set_xlabel("frame" if time_unit == "frame" else f"time ({time_unit})")
     ax.set_ylabel(label)
     ax.set_ylim(bottom=0)
@@ -156,15 +151,6 @@ def curves_figure(
     if 1 < len(shown) <= 2 * len(ink.many):
         ax.legend(frameon=False, loc="best", labelcolor=ink.text, fontsize="small")
     return png(figure)
-
-
-def _aligned(replicates: Sequence[tuple[Numbers, Numbers]]) -> tuple[Numbers, Numbers]:
-    """(all times, (replicates, times) values with nan where a replicate has none)."""
-    time = np.unique(np.concatenate([one for one, _ in replicates]))
-    values = np.full((len(replicates), len(time)), np.nan)
-    for row, (one, value) in enumerate(replicates):
-        values[row, np.searchsorted(time, one)] = value
-    return time, values
 
 
 def dose_figure(

@@ -8,9 +8,13 @@ from __future__ import annotations
 import io
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 
 class Ink(NamedTuple):
@@ -44,9 +48,22 @@ def new_figure(panels: int, ink: Ink, *, height: float = 2.9) -> tuple[Figure, l
     return figure, axes
 
 
-def png(figure: Figure) -> bytes:
+def png(figure: Figure, *, dpi: int = 180) -> bytes:
     """The figure as a PNG file."""
     buffer = io.BytesIO()
     # Without the software's version in it, the same numbers give the same bytes.
-    figure.savefig(buffer, format="png", dpi=180, transparent=True, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, transparent=True, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def plain_logs(axis: Axis, values: npt.NDArray[np.float64]) -> None:
+    """Ticks of a logarithmic axis at plain numbers, several also within one decade."""
+    ratio = float(values.max() / values.min())
+    subs: tuple[float, ...] = (1.0,)
+    if ratio < 4:
+        subs = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+    elif ratio < 30:
+        subs = (1, 2, 3, 5)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -9,15 +9,17 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 from matplotlib.ticker import MaxNLocator
 
 from softlight.report.charts import ChartError
-from softlight.report.ink import DARK, LIGHT, new_figure, png
+from softlight.report.ink import DARK, LIGHT, new_figure, plain_logs, png
 
 _MOST_TRACKS = 3000
 _MOST_FAMILIES = 24
 _MOST_MEMBERS = 64  # a larger family cannot be read
 _BINS = 40
+_FINE_DPI = 120  # thousands of lines make a large file
 
 
 def track_figure(
@@ -41,8 +43,7 @@ def track_figure(
     ink = DARK if dark else LIGHT
     height, width = shape
     figure, (ax,) = new_figure(1, ink, height=float(np.clip(5.0 * height / width, 2.0, 6.5)))
-    for number, part in enumerate(long[:_MOST_TRACKS]):
-        _fading(ax, places[part], ink.many[number % len(ink.many)])
+    _fading(ax, [places[part] for part in long[:_MOST_TRACKS]], ink.many)
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
     ax.set_aspect("equal")
@@ -52,17 +53,22 @@ def track_figure(
     ax.set_ylabel(f"y ({shown})")
     some = f", the longest {_MOST_TRACKS} of {len(long)}" if len(long) > _MOST_TRACKS else ""
     ax.set_title(f"Ways of {len(long)} tracks{some}", loc="left", color=ink.text)
-    return png(figure)
+    return png(figure, dpi=_FINE_DPI)
 
 
-def _fading(ax: Axes, places: npt.NDArray[np.float64], colour: str) -> None:
-    """The way as segments that grow stronger, and a dot at its end."""
-    segments = np.stack([places[:-1], places[1:]], axis=1)
-    strength = np.linspace(0.25, 1, len(segments))
-    ax.add_collection(
-        LineCollection(list(segments), colors=[colour], alpha=list(strength), linewidths=1.1)
-    )
-    ax.plot(*places[-1], "o", color=colour, markersize=2.2)
+def _fading(ax: Axes, ways: Sequence[npt.NDArray[np.float64]], palette: Sequence[str]) -> None:
+    """Each way as segments that grow stronger, and a dot at its end."""
+    segments: list[npt.NDArray[np.float64]] = []
+    colours: list[npt.NDArray[np.float64]] = []
+    for number, places in enumerate(ways):
+        colour = np.tile(to_rgba(palette[number % len(palette)]), (len(places) - 1, 1))
+        colour[:, 3] = np.linspace(0.25, 1, len(places) - 1)
+        segments += list(np.stack([places[:-1], places[1:]], axis=1))
+        colours.append(colour)
+    together = np.concatenate(colours)
+    ax.add_collection(LineCollection(segments, colors=list(together), linewidths=1.1))
+    ends = np.stack([places[-1] for places in ways])
+    ax.scatter(ends[:, 0], ends[:, 1], s=5, c=[colour[-1] for colour in colours], linewidths=0, zorder=3)
 
 
 def lineage_figure(
@@ -109,9 +115,11 @@ class _Member:
 
 def _families(tracks: pd.DataFrame) -> list[list[_Member]]:
     """The members of each family with a division, mother before daughters; the largest first."""
+    names = ("track_id", "first_frame", "last_frame")
+    ids, first, last = (tracks[name].tolist() for name in names)
     members = {
-        int(row.track_id): _Member(float(row.first_frame), float(row.last_frame))
-        for row in tracks.itertuples()
+        int(track): _Member(float(begin), float(end))
+        for track, begin, end in zip(ids, first, last, strict=True)
     }
     roots = []
     for track, parent in zip(
@@ -192,6 +200,8 @@ def msd_figure(
         ax.plot(fit[0], fit[1], "--", color=ink.many[1], label=fit[2])
     ax.set_xscale("log")
     ax.set_yscale("log")
+    for axis, seen_there in ((ax.xaxis, at), (ax.yaxis, seen)):
+        plain_logs(axis, seen_there)
     ax.set_xlabel(f"lag ({lag.rpartition('_')[2]})")
     ax.set_ylabel(f"MSD ({unit.replace('um2', 'µm²').replace('px2', 'px²')})")
     ax.set_title("Mean squared displacement", loc="left", color=ink.text)

@@ -16,7 +16,7 @@ from softlight.report.layers import AnyLabels, outline_layer
 from softlight.report.view import AnyImage, PictureError, Pixels, View
 
 _MOVIE_PX = 704
-_TAIL_FRAMES = 8  # how far back the way of a cell is drawn
+_TAIL_FRAMES = 3  # how far back the way of a cell is drawn
 _QUALITY = 70
 
 
@@ -128,5 +128,5 @@ def _with_tails(
         if len(part) > 1:
             colour: Colour = CELL_COLOURS[colours.get(int(tracks[part[0]]), 0)]
             points = [(float(x), float(y)) for x, y in places[part]]
-            draw.line(points, fill=(*colour, 200), width=view.line_px)
+            draw.line(points, fill=(*colour, 170), width=view.line_px)
     return np.asarray(picture)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from softlight.apps.interrupts import interruptible
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of annotated images.")]
 Sets = Annotated[
@@ -27,9 +28,6 @@ Annotation = Annotated[
     str,
     typer.Option("--annotation", help="Challenge folders: auto, gold, silver or complete."),
 ]
-
-
-INTERRUPTED = 130  # the exit code that shells use: 128 + SIGINT
 
 
 def register(app: typer.Typer) -> None:
@@ -74,16 +72,6 @@ def _settings(
     if epochs is not None:
         given["train.minutes"] = None  # a budget of the recipe would go before the epochs
     return {**given, **parse_assignments(sets)}
-
-
-@contextmanager
-def _interruptible(advice: Callable[[], str]) -> Iterator[None]:
-    """Ctrl-C ends the program as the shell expects it to, and says how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.secho(f"\nInterrupted. {advice()}", fg="yellow", err=True)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _how_to_go_on() -> str:
@@ -134,7 +122,7 @@ def train(
     settings = _settings(sets, minutes=minutes, epochs=epochs, device=device, seed=seed)
     if auto_balance:
         settings["train.auto_balance"] = True
-    with _interruptible(_how_to_resume(out)), counting("Reading images") as progress:
+    with interruptible(_how_to_resume(out)), counting("Reading images") as progress:
         trained = train_folder(
             recipe,
             data,
@@ -177,7 +165,7 @@ def crossval(
     dataset = open_dataset(data, annotation=annotation)
     for line in dataset.notes:
         say(line)
-    with _interruptible(_how_to_go_on):
+    with interruptible(_how_to_go_on):
         table = cross_validate(
             with_settings(load_recipe(recipe), settings),
             dataset,
@@ -212,7 +200,7 @@ def reproduce(
     from softlight.recipes.reproduce import reproduce as run
 
     out = out or Path("runs") / name
-    with _interruptible(_how_to_go_on):
+    with interruptible(_how_to_go_on):
         result = run(
             name,
             out,

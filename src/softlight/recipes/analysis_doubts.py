@@ -1,0 +1,88 @@
+"""What a careful person would say about the numbers of one movie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from softlight.measure.quality import blurred_frames, count_jumps
+
+_CROWDED = 0.9
+_MOST_NAMED = 8
+
+
+def doubts(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Empty, blurred and crowded frames, jumps of the count, motion too fast for the interval."""
+    population = tables["population"]
+    marks = marked_frames(population)
+    there = int((~population["missing"]).sum())
+    found = []
+    if len(marks["empty"]) == there:
+        return [
+            f"No cell was found in {name}. Look at the movie; if there are cells, check --axes and "
+            "--channel, lower --threshold, or train on images like these."
+        ]
+    if marks["empty"]:
+        found.append(f"{_frames(marks['empty'])} of {name} hold no cell.")
+    if marks["blurred"]:
+        found.append(
+            f"{_frames(marks['blurred'])} of {name} are far less sharp than those around them: "
+            "focus was lost, or the dish moved. Their cells are not to be trusted."
+        )
+    if marks["jump"]:
+        found.append(
+            f"The number of cells of {name} jumps at {_frames(marks['jump']).lower()}, by more "
+            "than growth and chance explain. Look there for cells merged, split or missed."
+        )
+    if marks["crowded"]:
+        found.append(
+            f"{_frames(marks['crowded'])} of {name} are covered by cells to more than "
+            f"{_CROWDED:.0%}: cells that touch are told apart less well, and growth is held up."
+        )
+    return found + _short_tracks(name, tables)
+
+
+def marked_frames(population: pd.DataFrame) -> dict[str, list[int]]:
+    """The frames that are ``empty``, ``blurred``, ``crowded``, or where the count jumps."""
+    frame = population["frame"].to_numpy()
+    count = population["count"].to_numpy(float)
+
+    def at(places: Sequence[int]) -> list[int]:
+        return [int(frame[place]) for place in places]
+
+    return {
+        "empty": at(np.flatnonzero(count == 0).tolist()),
+        "blurred": at(blurred_frames(population["sharpness"].tolist())),
+        "jump": at(count_jumps(count.tolist())),
+        "crowded": at(np.flatnonzero(population["confluence"].to_numpy(float) > _CROWDED).tolist()),
+    }
+
+
+def _frames(numbers: Sequence[int]) -> str:
+    """The frames in words, runs of them as a range."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    words = [f"{a}" if a == b else f"{a} to {b}" for a, b in runs]
+    more = f" and {len(words) - _MOST_NAMED} more places" if len(words) > _MOST_NAMED else ""
+    return f"Frame{'s' if len(numbers) > 1 else ''} {', '.join(words[:_MOST_NAMED])}{more}"
+
+
+def _short_tracks(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Where most cells are seen once, the interval is too long to follow them."""
+    tracks, population = tables["tracks"], tables["population"]
+    if len(population) < 3 or len(tracks) < 10:
+        return []
+    once = float((tracks["first_frame"] == tracks["last_frame"]).mean())
+    if once < 0.5:
+        return []
+    return [
+        f"{once:.0%} of the tracks of {name} are cells seen in one frame only: cells move too far "
+        "between frames to be followed, or are found in few frames. Counts and confluence hold; "
+        "speeds and divisions do not."
+    ]

@@ -1,0 +1,121 @@
+"""One row a position, and what the positions of one condition have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from softlight.io.tables import read_parquet
+from softlight.measure.dose import DoseResponse, fit_dose_response
+from softlight.measure.plate import condition_curves, wells_of
+
+Row = dict[str, Any]
+QUANTITIES = ("count", "confluence")
+RESPONSES = ("growth_rate", "last_confluence", "last_count")
+
+
+def summary_of(tables: dict[str, pd.DataFrame]) -> Row:
+    """The few numbers of a movie that stand in its row of the positions."""
+    population, tracks = tables["population"], tables["tracks"]
+    growth = {row["quantity"]: row for row in tables["growth"].to_dict("records")}
+    seen = population[~population["missing"]]
+    found: Row = {}
+    for quantity, name in (("count", "cells"), ("confluence", "confluence")):
+        values = seen[quantity].to_numpy(float)
+        found |= {f"{name}_first": float(values[0]), f"{name}_last": float(values[-1])}
+    found["tracks"] = len(tracks)
+    found["divisions"] = int((tables["rates"].set_index("event")["events"]).get("division", 0))
+    for quantity in QUANTITIES:
+        for column, value in growth[quantity].items():
+            if str(column).startswith(("growth_rate_", "doubling_time_")):
+                found[f"{quantity}_{column}"] = float(value)
+    return found
+
+
+def positions_table(
+    names: Sequence[str],
+    records: Sequence[Row],
+    errors: Sequence[str | None],
+    plate: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """One row a position: status, well and condition, sizes, the few numbers, the error."""
+    wells = wells_of(names, plate).rename(columns={"movie": "position"})
+    keep = [c for c in wells if not wells[c].isna().all() and not (wells[c] == "").all()]
+    table = wells[keep].copy()
+    table.insert(1, "status", ["done" if error is None else "failed" for error in errors])
+    for name in ("frames", "pixel_size_um", "frame_interval_min", "start_min"):
+        table[name] = [record.get(name) for record in records]
+    summaries = pd.DataFrame([record.get("summary", {}) for record in records], index=table.index)
+    table = pd.concat([table, summaries], axis=1)
+    table["warnings"] = [len(record.get("warnings", [])) for record in records]
+    table["error"] = [error or "" for error in errors]
+    return table
+
+
+def populations(folders: dict[str, Path], starts: dict[str, float]) -> pd.DataFrame:
+    """The population of all movies in one table, time on one clock where it is known."""
+    parts = []
+    for name, folder in folders.items():
+        part = read_parquet(folder / "population.parquet").assign(movie=name)
+        if "time_h" in part:
+            part["time_h"] = part["time_h"] + starts[name] / 60
+        parts.append(part)
+    if not all("time_h" in part for part in parts):
+        parts = [part.drop(columns="time_h", errors="ignore") for part in parts]
+    return pd.concat(parts, ignore_index=True)
+
+
+def curves_by_condition(population: pd.DataFrame, wells: pd.DataFrame) -> pd.DataFrame:
+    """The curve of each condition and dose, for the count and for the confluence."""
+    parts = []
+    for quantity in QUANTITIES:
+        curves = condition_curves(population, wells, quantity=quantity)
+        curves.insert(0, "quantity", quantity)
+        parts.append(curves)
+    return pd.concat(parts, ignore_index=True)
+
+
+def responses(positions: pd.DataFrame) -> pd.DataFrame:
+    """One row a well with a dose: its condition, and each response as the mean of its fields."""
+    fine = positions[(positions["status"] == "done") & positions["dose"].notna()]
+    rate = next(
+        (str(c) for c in positions if str(c).startswith("confluence_growth_rate_per_")), None
+    )
+    table = fine[["well", "condition", "dose", "unit"]].copy()
+    table["growth_rate"] = fine[rate].astype(float) if rate else np.nan
+    table["last_confluence"] = fine["confluence_last"].astype(float)
+    table["last_count"] = fine["cells_last"].astype(float)
+    keys = ["condition", "dose", "unit", "well"]
+    return table.groupby(keys, dropna=False, as_index=False)[list(RESPONSES)].mean()
+
+
+def dose_responses(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[tuple[str, str], DoseResponse]]:
+    """The fitted curve of each condition and response, as a table and by (condition, response).
+
+    Wells of dose 0 are the control of a condition; one that has none of its own takes all others'.
+    """
+    rows: list[Row] = []
+    fits: dict[tuple[str, str], DoseResponse] = {}
+    for condition, wells in with_controls(table).items():
+        for response in RESPONSES:
+            fit = fit_dose_response(wells["dose"].to_numpy(float), wells[response].to_numpy(float))
+            fits[(condition, response)] = fit
+            rows.append({"condition": condition, "response": response, **asdict(fit)})
+    return pd.DataFrame(rows), fits
+
+
+def with_controls(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The wells of each condition that was given in doses above 0, with their controls."""
+    found: dict[str, pd.DataFrame] = {}
+    for condition, wells in table.groupby("condition", dropna=False):
+        if not (wells["dose"] > 0).any():
+            continue
+        if not (wells["dose"] == 0).any():
+            wells = pd.concat([table[table["dose"] == 0], wells], ignore_index=True)
+        found[str(condition)] = wells
+    return found
