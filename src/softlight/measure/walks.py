@@ -11,11 +11,8 @@ t is. The two differ where t goes to 0, which is how σ is found.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import optimize
 
 from softlight.measure.runs import Floats
 
@@ -67,27 +64,39 @@ def fit_walk(
 def _fit_furth(
     time: Floats, msd: Floats, weight: Floats, fixed: float | None
 ) -> tuple[float, float, float]:
-    """(S, P, 4 σ²) of the best fit from several starts."""
-    best: Any = None
+    """(S, P, 4 σ²) of the best fit.
+
+    Given P, the two others enter linearly, so that it is enough to try many P: no start to guess,
+    no fit that fails.
+    """
     first, last = float(time[0]), float(time[-1])
+    persistence = np.geomspace(first / 20, 20 * last, 120)
+    for _ in range(3):
+        squares, speed2, added = _linear_parts(time, msd, weight, persistence, fixed)
+        best = int(np.argmin(squares))
+        found = float(persistence[best]), float(speed2[best]), float(added[best])
+        low, high = persistence[max(best - 1, 0)], persistence[min(best + 1, len(persistence) - 1)]
+        persistence = np.geomspace(low, high, 25)
+    return float(np.sqrt(found[1])), found[0], found[2]
 
-    def off(values: NDArray[np.float64]) -> Floats:
-        added = np.exp(values[2]) if fixed is None else fixed
-        rest: Floats = weight * (furth(time, np.exp(values[0]), np.exp(values[1])) + added - msd)
-        return rest
 
-    for persistence in (first, np.sqrt(first * last), last):
-        shape = furth(time, 1.0, persistence)
-        speed = np.sqrt(max(float(msd[-1] / shape[-1]), 1e-12))
-        start = [np.log(speed), np.log(persistence), np.log(0.05 * msd[0])]
-        low = [-np.inf, np.log(first / 20), np.log(1e-9 * msd[0])]
-        high = [np.inf, np.log(20 * last), np.log(float(msd[0]))]
-        size = 3 if fixed is None else 2
-        fit = optimize.least_squares(off, start[:size], bounds=(low[:size], high[:size]))
-        if best is None or fit.cost < best.cost:
-            best = fit
-    added = float(np.exp(best.x[2])) if fixed is None else fixed
-    return float(np.exp(best.x[0])), float(np.exp(best.x[1])), added
+def _linear_parts(
+    time: Floats, msd: Floats, weight: Floats, persistence: Floats, fixed: float | None
+) -> tuple[Floats, Floats, Floats]:
+    """(weighted squares, S², 4 σ²) of the best non-negative fit at each persistence time."""
+    form = weight * furth(time, 1.0, persistence[:, None])
+    seen = weight * msd
+    ff, f1, fy = (form**2).sum(axis=1), (form * weight).sum(axis=1), (form * seen).sum(axis=1)
+    one, y1 = float((weight**2).sum()), float((seen * weight).sum())
+    if fixed is not None:
+        added = np.full(len(persistence), fixed)
+    else:
+        determinant = np.maximum(ff * one - f1**2, 1e-12 * ff * one)
+        # With no speed at all, the whole MSD would be error.
+        added = np.clip((ff * y1 - f1 * fy) / determinant, 0, y1 / one)
+    speed2 = np.maximum((fy - added * f1) / ff, 0)
+    off = speed2[:, None] * form + added[:, None] * weight - seen
+    return (off**2).sum(axis=1), speed2, added
 
 
 def power_law(time: Floats, msd: Floats, weight: Floats, first: float) -> tuple[Floats, Floats]:

@@ -1,0 +1,140 @@
+"""Motion of all cells together: against brute force, numerical integrals and known walks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import integrate
+from tests.measure.walkers import path, walkers
+
+from softlight.measure.errors import MeasureError
+from softlight.measure.motion import motion_summary, msd_curve, velocity_autocorrelation
+from softlight.measure.walks import fit_walk, furth, persistence_from_correlation
+
+
+def test_msd_equals_brute_force_with_gaps() -> None:
+    rng = np.random.default_rng(1)
+    objects = walkers(cells=6, frames=15, error=1.0)
+    objects = objects[rng.random(len(objects)) < 0.7]
+    curve = msd_curve(objects, frame_interval_min=10).set_index("lag_frames")
+    for lag in range(1, 12):
+        squares = [
+            (a.y_um - b.y_um) ** 2 + (a.x_um - b.x_um) ** 2
+            for _, track in objects.groupby("track_id")
+            for a in track.itertuples()
+            for b in track.itertuples()
+            if b.frame - a.frame == lag
+        ]
+        assert curve.loc[lag, "pairs"] == len(squares)
+        assert curve.loc[lag, "msd_um2"] == pytest.approx(np.mean(squares))
+        assert curve.loc[lag, "lag_min"] == 10 * lag
+
+
+def test_furth_is_the_integral_of_the_velocity_correlation() -> None:
+    time, speed, persistence = 25.0, 0.7, 12.0
+
+    def correlation(s: float, t: float) -> float:
+        return speed**2 * np.exp(-abs(t - s) / persistence)
+
+    area, _ = integrate.dblquad(correlation, 0, time, 0, time)
+    assert furth(np.array([time]), speed, persistence)[0] == pytest.approx(area, rel=1e-5)
+    early = furth(np.array([1e-6]), speed, persistence)[0]
+    assert early == pytest.approx((speed * 1e-6) ** 2, rel=1e-6)
+
+
+def test_persistence_is_what_the_correlation_of_displacements_says() -> None:
+    persistence, interval = 30.0, 10.0
+    twice, once = furth(np.array([2 * interval, interval]), 1.0, persistence)
+    correlation = (twice / 2 - once) / once
+    found = persistence_from_correlation(np.array([correlation, -0.1, 0.0, 1.0, np.nan]), interval)
+    assert found[0] == pytest.approx(persistence, rel=1e-3)
+    assert found[1:3].tolist() == [0, 0]
+    assert found[3] == np.inf
+    assert np.isnan(found[4])
+
+
+def test_an_exact_curve_gives_back_its_walk() -> None:
+    time = 10.0 * np.arange(1, 21)
+    msd = furth(time, 0.5, 40.0) + 4 * 0.8**2
+    walk = fit_walk(time, msd, np.full(20, 100.0))
+    assert walk.speed == pytest.approx(0.5, rel=1e-3)
+    assert walk.persistence == pytest.approx(40, rel=1e-2)
+    assert walk.localisation_sd == pytest.approx(0.8, rel=1e-2)
+
+
+def test_summary_of_known_walks_with_a_localisation_error() -> None:
+    objects = walkers(cells=150, frames=50, error=0.8, seed=3)
+    rows = motion_summary(objects, frame_interval_min=10).set_index("measure")
+    for name, truth in (("rms_speed", 0.5), ("persistence", 40.0), ("localisation_sd", 0.8)):
+        assert rows.loc[name, "low"] <= truth <= rows.loc[name, "high"], name
+        assert rows.loc[name, "value"] == pytest.approx(truth, rel=0.12), name
+    exact = walkers(cells=150, frames=50, seed=3)
+    truth = motion_summary(exact, frame_interval_min=10, localisation_sd=0).set_index("measure")
+    speed = truth.loc["mean_speed", "value"]
+    assert rows.loc["mean_speed", "value"] > 1.03 * speed
+    assert rows.loc["corrected_mean_speed", "value"] == pytest.approx(speed, rel=0.01)
+    assert rows["unit"].tolist() == [
+        "um_per_min", "um_per_min", "um_per_min", "min", "um", "um2_per_min", "1",
+    ]  # fmt: skip
+
+
+def test_intervals_hold_the_mean_speed_in_nineteen_of_twenty() -> None:
+    # Mean displacement of an interval over its length: Rayleigh, from the MSD of one interval.
+    truth = np.sqrt(np.pi / 4 * furth(np.array([10.0]), 0.5, 40.0)[0]) / 10
+    held = []
+    for seed in range(60):
+        objects = walkers(cells=25, frames=15, seed=seed)
+        rows = motion_summary(objects, frame_interval_min=10, localisation_sd=0)
+        held.append(rows.loc[0, "low"] <= truth <= rows.loc[0, "high"])
+    assert np.mean(held) >= 0.9
+
+
+def test_steps_that_are_alike_do_not_narrow_the_interval() -> None:
+    slow, fast = walkers(cells=6, speed=0.2), walkers(cells=6, speed=1.0, seed=1)
+    objects = pd.concat([slow, fast.assign(track_id=fast["track_id"] + 6)])
+    row = motion_summary(objects, frame_interval_min=10).iloc[0]
+    assert row["high"] - row["low"] > 0.3  # twelve cells, half of them five times as fast
+
+
+def test_clones_not_tracks_are_independent() -> None:
+    objects = walkers(cells=8, frames=20)
+    family = pd.DataFrame(
+        {
+            "track_id": range(1, 9),
+            "parent_id": [0, 0, 1, 1, 3, 3, 2, 2],
+            "first_frame": 0,
+            "last_frame": 19,
+        }
+    )
+    alone = motion_summary(objects, frame_interval_min=10).iloc[0]
+    together = motion_summary(objects, frame_interval_min=10, tracks=family).iloc[0]
+    assert together["value"] == alone["value"]
+    assert together["high"] != alone["high"]
+    family.loc[0, "parent_id"] = 5
+    with pytest.raises(MeasureError, match="its own ancestor"):
+        motion_summary(objects, tracks=family)
+
+
+def test_autocorrelation_falls_as_the_persistence_says() -> None:
+    objects = walkers(cells=200, frames=40, error=0.8)
+    curve = velocity_autocorrelation(objects, frame_interval_min=10, localisation_sd=0.8)
+    times = 10.0 * np.arange(7)
+    msd = furth(times, 1.0, 40.0)
+    second = (msd[2:] - 2 * msd[1:-1] + msd[:-2]) / 2  # of displacements a lag apart
+    np.testing.assert_allclose(curve["correlation"][1:6], second / msd[1], atol=0.04)
+    assert curve.loc[0, ["correlation", "low", "high"]].tolist() == [1, 1, 1]
+    assert curve.loc[1, "lag_min"] == 10
+
+
+def test_little_data_is_undefined_not_wrong() -> None:
+    rows = motion_summary(path((0, 0, 0))).set_index("measure")
+    assert rows["value"].isna().all()
+    rows = motion_summary(path((0, 0, 0), (1, 0, 2))).set_index("measure")
+    assert rows.loc["mean_speed", "value"] == 2
+    assert np.isnan(rows.loc["mean_speed", "low"])
+    assert np.isnan(rows.loc["persistence", "value"])
+    empty = path().astype({"y_px": float, "x_px": float, "frame": int, "track_id": int})
+    assert motion_summary(empty)["value"].isna().all()
+    assert len(msd_curve(empty)) == 0
+    assert len(velocity_autocorrelation(empty)) <= 1
+    still = motion_summary(path(*((t, 5, 5) for t in range(9))), localisation_sd=0)
+    assert still.loc[0, "value"] == 0
