@@ -13,10 +13,11 @@ from tests.cases import bright_segmenter, discs, write_discs
 from softlight.config import ConfigError
 from softlight.data.samples import Annotated, DataError, Sample
 from softlight.inference.predict import Segmenter
+from softlight.io.coco_masks import CocoAnnotation, rasterize
 from softlight.io.labels import read_labels, write_labels
 from softlight.recipes.evaluate import evaluate
 from softlight.recipes.score import Scored, cross_entropy, score_network, to_table
-from softlight.recipes.score_cells import doubts
+from softlight.recipes.score_cells import coco_table, doubts
 from softlight.recipes.segment import Options, label_cells
 
 NAMES = ("a", "b", "c")
@@ -227,6 +228,40 @@ def test_cells_that_were_not_annotated_are_spoken_of() -> None:
     assert "of the image looks like cells that were not annotated" in line
     assert "0.400 as it stands and 1.000 without these regions" in line
     assert doubts([replace(item, cells=None)]) == []
+
+
+def one_of_two(**fields: object) -> Scored:
+    """Two true cells that overlap as outlines; found is the first, whole, and one elsewhere."""
+    outlines = (
+        CocoAnnotation(1, 1, 1, [[0, 0, 20, 0, 20, 20, 0, 20]]),
+        CocoAnnotation(2, 1, 1, [[10, 0, 30, 0, 30, 20, 10, 20]]),
+    )
+    labels, _ = rasterize(outlines, 40, 40)
+    found = np.zeros((40, 40), np.int32)
+    found[:20, :20], found[30:, 30:] = 1, 2
+    annotated = Annotated(labels.astype(float), labels, outlines=outlines)
+    kept = replace(annotated, **fields)
+    whole = Sample("a", "a", lambda: kept, {"cell_type": "X"})
+    return Scored(whole, kept, labels, found, {}, found)
+
+
+def test_cocos_figures_take_outlines_and_leave_out_what_is_not_known() -> None:
+    def figures(**fields: object) -> pd.Series:
+        table = coco_table([one_of_two(**fields)])
+        assert table is not None
+        assert table["group"].tolist() == ["X", "all"]
+        return table.iloc[-1]
+
+    known = np.ones((40, 40), bool)
+    known[25:] = False
+    assert figures()["coco_recall95"] == 1 / 2
+    assert figures(outlines=None)["coco_recall95"] == 0  # as labels the first lost pixels
+    precision = (
+        figures(outlines=None)["coco_ap50"],
+        figures(outlines=None, valid=known)["coco_ap50"],
+    )
+    assert precision == pytest.approx((51 / 101 / 2, 51 / 101))  # up to recall 1/2
+    assert coco_table([replace(one_of_two(), cells=None)]) is None
 
 
 def sample(*, valid: np.ndarray | None = None) -> Sample:

@@ -122,7 +122,7 @@ def reproduction_page(
             str(variant),
             [
                 Table(
-                    group.drop(columns="variant"),
+                    _telling(group).drop(columns="variant"),
                     caption="Each image by the fold that held it out.",
                 )
             ],
@@ -230,12 +230,16 @@ def _score_sections(scored: Sequence[Scored]) -> list[Section]:
         _picture_of_score(scored[index], kind)
         for index, kind in pick_examples(judged, most=MOST_PICTURES)
     ]
-    every = table.drop(columns=[name for name in _LESS_TELLING if name in table])
     return [
         Section("Scores", blocks),
         Section("Pictures", pictures),
-        Section("Every image", [Table(every)]),
+        Section("Every image", [Table(_telling(table))]),
     ]
+
+
+def _telling(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without the scores that say little beside the others; metrics.csv has them."""
+    return table.drop(columns=[name for name in _LESS_TELLING if name in table])
 
 
 def _picture_of_score(item: Scored, kind: str) -> Block:
