@@ -120,7 +120,7 @@ class Segmenter:
         C is 1 for a network that knows only foreground, otherwise the number of classes.
         """
         outputs = self.maps(raw_image, pixel_size_um=pixel_size_um, flips=flips, progress=progress)
-        return outputs if self.spec.target == "classes" else outputs[:1]
+        return class_probability(outputs, self.spec)
 
     def foreground(
         self,
@@ -179,6 +179,11 @@ def _signs(axes: tuple[int, ...]) -> Array:
     """What mirroring along these axes does to the foreground and to a direction (3, 1, 1)."""
     signs = [1.0, -1.0 if -2 in axes else 1.0, -1.0 if -1 in axes else 1.0]
     return np.array(signs, np.float32)[:, None, None]
+
+
+def class_probability(maps: Array, spec: ModelSpec) -> Array:
+    """The probability of each class (C, Y, X) in all outputs of a network."""
+    return maps if spec.target == "classes" else maps[:1]
 
 
 def foreground_probability(probability: Array) -> Array:

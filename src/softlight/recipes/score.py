@@ -19,10 +19,10 @@ from softlight.data.single_cells import has_single_cells, is_binary
 from softlight.evaluate.instance import score_instances
 from softlight.evaluate.pixel import score_pixels
 from softlight.evaluate.table import per_image_table
-from softlight.inference.predict import Segmenter, class_map
+from softlight.inference.predict import Segmenter, class_map, class_probability
 from softlight.io.folder import frame_files
 from softlight.io.labels import read_labels
-from softlight.recipes.segment import Options, label_cells
+from softlight.recipes.segment import Options, divide_cells
 
 Instances = Literal["auto", "yes", "no"]
 Labels = npt.NDArray[np.int32]
@@ -64,12 +64,15 @@ def score_network(
     scored = []
     for index, sample in enumerate(samples):
         annotated = sample.read()
-        probability = segmenter.probability(annotated.image, pixel_size_um=annotated.pixel_size_um)
+        size = annotated.pixel_size_um
+        maps = segmenter.maps(annotated.image, pixel_size_um=size)
         spec = segmenter.spec
+        probability = class_probability(maps, spec)
         predicted = class_map(probability, threshold=spec.threshold).astype(np.int32)
         cells = None
         if cells_too and not is_binary(sample):
-            cells = label_cells(annotated.image, segmenter, Options(), annotated.pixel_size_um)
+            scale = segmenter.scale_for(annotated.image.shape, size)
+            cells = divide_cells(maps, spec, Options(), scale=scale)
         item = _score(
             sample,
             annotated,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from softlight.config import ModelSpec
-from softlight.inference.predict import Segmenter, foreground_probability
+from softlight.inference.predict import Segmenter, class_probability, foreground_probability
 from softlight.instances.distance import split_by_distance
 from softlight.instances.flows import split_by_flow
 from softlight.instances.split import split_components, split_touching
@@ -233,8 +233,7 @@ def divide_cells(
     min_area = options.min_area_px
     if min_area is None:
         min_area = round(spec.min_area_px / scale**2)
-    whole = maps if spec.target == "classes" else maps[:1]
-    foreground = foreground_probability(whole)
+    foreground = foreground_probability(class_probability(maps, spec))
     if not options.touching:
         return split_components(foreground >= threshold, min_area_px=min_area)
     if spec.target == "distance":
