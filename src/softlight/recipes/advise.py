@@ -11,7 +11,8 @@ import numpy as np
 
 from softlight.config import Recipe, with_settings
 from softlight.data.cells import median_cell_diameter
-from softlight.data.samples import DataSet, Sample
+from softlight.data.samples import DataSet, Sample, counted
+from softlight.data.single_cells import has_single_cells
 from softlight.data.splits import spread
 from softlight.recipes.library import load_recipe
 
@@ -76,15 +77,16 @@ def advise(dataset: DataSet) -> Advice:
     low, high = seen.used_range
     settings: dict[str, Any] = {"name": "chosen"}
     reasons = [
-        f"{seen.images} annotated images of type {seen.dtype}, values {low:g} to {high:g}; cells "
-        f"cover {seen.foreground:.1%} and are about {seen.cell_diameter_px:.0f} pixels wide.",
+        f"{counted(seen.images, 'annotated image')} of type {seen.dtype}, values {low:g} to "
+        f"{high:g}; {_cells(seen)}.",
         f"Intensities are stretched between their 1st and 99th percentile in each image, since "
         f"they use {seen.contrast:.1%} of the range that the type allows.",
     ]
     if seen.images < FEW_IMAGES:
         settings["data.validation_fraction"] = 0.0
         reasons.append(
-            f"With {seen.images} images all of them train, and their averaged weights are kept."
+            f"With {counted(seen.images, 'image')} all of them train, and their averaged weights "
+            "are kept."
         )
     else:
         settings["data.validation_fraction"] = 0.15
@@ -98,8 +100,21 @@ def advise(dataset: DataSet) -> Advice:
             f"Cells cover only {seen.foreground:.1%}, so half of the crops are centred on one, and "
             "the Dice term keeps an empty mask from paying."
         )
-    base = load_recipe("livecell-unet-modern")
+    if has_single_cells(dataset.samples):
+        base = load_recipe("cells")
+        reasons.append("Labels tell cells apart, so the network learns what divides them.")
+    else:
+        base = load_recipe("livecell-unet-modern")
+        reasons.append("Labels say only where cells are, so the network learns the foreground.")
     return Advice(with_settings(base, settings), tuple(reasons))
+
+
+def _cells(seen: Look) -> str:
+    if math.isnan(seen.cell_diameter_px):
+        return "no cell is annotated in those that were looked at"
+    return (
+        f"cells cover {seen.foreground:.1%} and are about {seen.cell_diameter_px:.0f} pixels wide"
+    )
 
 
 def _patch(seen: Look) -> int:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from softlight.config import ModelSpec
+from softlight.data.samples import counted
 from softlight.inference.predict import Segmenter, class_probability, foreground_probability
 from softlight.instances.distance import split_by_distance
 from softlight.instances.flows import split_by_flow
@@ -82,7 +83,7 @@ class SegmentedFile:
         cells = [row["cells"] for row in self.rows]
         cover = [row["confluence"] for row in self.rows]
         if len(cells) == 1:
-            return f"{self.source.name}: {cells[0]} cells, confluence {cover[0]:.1%}"
+            return f"{self.source.name}: {counted(cells[0], 'cell')}, confluence {cover[0]:.1%}"
         return (
             f"{self.source.name}: {len(cells)} frames, {cells[0]} to {cells[-1]} cells, "
             f"confluence {cover[0]:.1%} to {cover[-1]:.1%}"

@@ -28,7 +28,7 @@ from softlight.models.saved import adopt_weights, save_model
 from softlight.recipes.provenance import stamp
 from softlight.recipes.tune import tune
 from softlight.training.callbacks import Callback, CsvLog
-from softlight.training.engine import CHECKPOINT, FitResult, Trainer
+from softlight.training.engine import CHECKPOINT, FitResult, Trainer, check_monitor
 from softlight.training.tasks import CellsTask, SegmentationTask
 
 MOST_VALIDATED = 24  # images held out that are looked at after each epoch
@@ -134,6 +134,7 @@ def _trainer(
 def _check_parts(recipe: Recipe) -> None:
     """Raise for what only the parts themselves can judge, before any image is read."""
     choose_device(recipe.train.device)
+    check_monitor(recipe.train.monitor)
     Augmenter(recipe.augment)
     with torch.device("meta"):  # no memory, no random draw
         build_model(recipe.model)

@@ -32,7 +32,7 @@ from softlight.training.one_class import PATIENCE, WARM_UP, explain, single_answ
 from softlight.training.optimizer import average_weights, build_optimizer
 from softlight.training.schedule import count_plateaus, learning_rate_factor
 from softlight.training.state import State
-from softlight.training.tasks import SegmentationTask
+from softlight.training.tasks import MEASURES, SegmentationTask
 
 LOWER_IS_BETTER = {"loss"}
 CHECKPOINT = "checkpoint.safetensors"
@@ -76,6 +76,14 @@ def choose_precision(asked: str, device: torch.device) -> str:
     return "bf16-mixed" if is_fast_in_bf16(device) else "32-true"
 
 
+def check_monitor(name: str) -> None:
+    """Raise unless validation gives such a measure."""
+    if name not in MEASURES:
+        raise TrainingStoppedError(
+            f"There is no validation measure {name!r}. Use one of: {', '.join(MEASURES)}."
+        )
+
+
 class Trainer:
     """Trains one network; every epoch leaves a checkpoint from which the run can go on.
 
@@ -103,6 +111,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         rebalance: Callable[[], SegmentationTask] | None = None,
     ) -> None:
+        check_monitor(settings.monitor)
         device = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
         with _quiet(FABRIC_LOG):  # it tells the precision, and so do we
@@ -280,13 +289,8 @@ class Trainer:
         return -value if self.settings.monitor in LOWER_IS_BETTER else value
 
     def _keep_best(self, measures: dict[str, float]) -> None:
-        monitor = self.settings.monitor
-        if monitor not in measures:
-            raise TrainingStoppedError(
-                f"There is no validation measure {monitor!r}. Use one of: {', '.join(measures)}."
-            )
         state = self.state
-        value = measures[monitor]
+        value = measures[self.settings.monitor]
         if state.best_value is None or self._score(value) > self._score(state.best_value):
             state.best_value, state.best_epoch = value, state.epoch
             save_checkpoint(self.folder / "best.safetensors", self._judged().state_dict(), {})

@@ -18,6 +18,18 @@ Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, 
 MapLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
+MEASURES = (
+    "loss",
+    "dice",
+    "iou",
+    "precision",
+    "recall",
+    "pixel_accuracy",
+    "foreground",
+    "foreground_true",
+)
+
+
 class SegmentationTask:
     """Each pixel has one class; judged by the confusion matrix of the validation images."""
 
@@ -50,7 +62,7 @@ class SegmentationTask:
         move: Callable[[Batch], Batch],
         autocast: Callable[[], Any],
     ) -> dict[str, float]:
-        """Loss and pixel measures over whole images; Dice and IoU are means over the images."""
+        """The MEASURES over whole images; Dice and IoU are means over the images."""
         network.eval()
         totals = torch.zeros(self.class_count, self.class_count, dtype=torch.int64)
         losses, dices, ious = [], [], []
