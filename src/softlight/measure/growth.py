@@ -22,6 +22,7 @@ from softlight.measure.series import Slopes, fit_slope
 FEWEST_FRAMES = 4
 SHORTEST_SHARE = 1 / 3  # of the usable frames
 BENT = 0.01  # a curvature less likely than this is no chance
+SLIGHT = 1 / 3  # a slope that changes by less from end to end is near enough to one
 FULL = 0.9  # confluence above which cells stop each other
 
 
@@ -173,45 +174,64 @@ def _usable(value: Floats, crowding: Floats | None) -> tuple[NDArray[np.intp], s
 def straight_range(time: Floats, value: Floats) -> tuple[slice, str, float]:
     """(the frames whose logarithm is straight, why, the whole curve's bend as a p-value).
 
-    All of them if a parabola fits no better than chance would; else the longest range that is
-    straight, from a grid of ranges not shorter than a third; of equal ones the steepest.
+    Straight is where a parabola fits no better than chance would make it, or where its slope
+    changes by less than a third from end to end. All frames if they are straight; else the longest
+    range that is, from a grid of ranges not shorter than a third of all; of equal ones the
+    steepest.
     """
     count = len(time)
     whole = slice(0, count)
     if count < FEWEST_FRAMES + 1:
         return whole, f"all {count} frames, too few to see a bend", np.nan
-    bend_p = _bend(time, value)
+    bend_p, change = _bend(time, value)
     if bend_p >= BENT:
         return whole, f"all {count} frames, no bend (p = {bend_p:.2g})", bend_p
+    if change <= SLIGHT:
+        return whole, f"all {count} frames, a slight bend (rate ± {change / 2:.0%})", bend_p
     shortest = max(FEWEST_FRAMES + 1, int(np.ceil(count * SHORTEST_SHARE)))
-    lengths = np.unique(np.linspace(shortest, count - 1, 15).astype(int))[::-1]
-    for length in lengths if count > shortest else []:
-        begins = np.unique(np.linspace(0, count - length, 12).astype(int))
-        straight = [
+    lengths = np.unique(np.linspace(shortest, max(shortest, count - 1), 15).astype(int))
+    ranges = [
+        [
             slice(int(begin), int(begin + length))
-            for begin in begins
-            if _bend(time[begin : begin + length], value[begin : begin + length]) >= BENT
+            for begin in np.unique(np.linspace(0, count - length, 12).astype(int))
         ]
+        for length in lengths
+        if length < count
+    ]
+
+    def steepness(part: slice) -> float:
+        return fit_slope(time[part], np.log(value[part]), 1 / value[part]).estimate
+
+    for parts in reversed(ranges):
+        straight = [part for part in parts if _is_straight(time[part], value[part])]
         if straight:
-            steepest = max(straight, key=lambda part: _steepness(time[part], value[part]))
-            return steepest, f"the longest straight range, {length} of {count} frames", bend_p
-    return whole, f"all {count} frames, bent and no range of them straight", bend_p
+            best = max(straight, key=steepness)
+            length = best.stop - best.start
+            return best, f"the longest straight range, {length} of {count} frames", bend_p
+    if not ranges:
+        return whole, f"all {count} frames, bent", bend_p
+    best = max(ranges[0], key=steepness)
+    length = best.stop - best.start
+    return best, f"no range is straight, the steepest {length} of {count} frames", bend_p
 
 
-def _steepness(time: Floats, value: Floats) -> float:
-    return fit_slope(time, np.log(value), 1 / value).estimate
+def _is_straight(time: Floats, value: Floats) -> bool:
+    p, change = _bend(time, value)
+    return p >= BENT or change <= SLIGHT
 
 
-def _bend(time: Floats, value: Floats) -> float:
-    """How likely chance alone bends the logarithm as much as this."""
+def _bend(time: Floats, value: Floats) -> tuple[float, float]:
+    """(how likely chance alone bends the logarithm so much, change of the slope over its mean)."""
     log = np.log(value)
     line = np.polynomial.Polynomial.fit(time, log, 1)
     if np.abs(log - line(time)).max() < 1e-9:
-        return 1.0
+        return 1.0, 0.0
     bend = fit_slope(time, log, 1 / value, bend=True)
     error = np.maximum(bend.error, 1e-12 * np.abs(bend.slope).max() + 1e-300)
     tails = 2 * stats.t.sf(np.abs(bend.slope) / error, bend.freedom)
-    return float(bend.chance @ tails)
+    rate = abs(float((log[-1] - log[0]) / (time[-1] - time[0])))
+    turn = 2 * abs(bend.estimate) * float(time[-1] - time[0])
+    return float(bend.chance @ tails), turn / rate if rate > 0 else np.inf
 
 
 def _least_error(time: Floats, value: Floats, alone: bool) -> float:

@@ -176,8 +176,8 @@ def _by_clone(
     place = clone * frames + objects["frame"].to_numpy(np.int64)
     cells = sums(place, None, count * frames).reshape(count, frames)
     area = sums(place, objects["area_px"].to_numpy(np.float64), count * frames)
-    whole = population["cell_area_px"].to_numpy() / population["confluence"].to_numpy()
-    pixels = float(np.nanmax(whole)) if np.isfinite(whole).any() else 1.0
+    seen = population["confluence"] > 0
+    pixels = (population["cell_area_px"][seen] / population["confluence"][seen]).max()
     return cells, area.reshape(count, frames) / pixels
 
 
