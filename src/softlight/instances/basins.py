@@ -32,8 +32,8 @@ class Passes(NamedTuple):
 def basins(height: Height, foreground: NDArray[np.bool_]) -> Labels:
     """A number for all pixels that climb to the same peak, 0 outside of the foreground.
 
-    Each goes to the highest of its eight neighbours as long as that is higher than it; on level
-    ground to an earlier one.
+    Each goes to the highest of its eight neighbours, of equal ones to the first, as long as that is
+    higher than it; on level ground to an earlier one.
     """
     inside = np.flatnonzero(np.pad(foreground, 1)).astype(np.int32)
     padded = np.pad(np.where(foreground, height, -np.inf).astype(np.float32), 1, "edge")
@@ -64,7 +64,7 @@ def _steepest(padded: Height) -> NDArray[np.int32]:
     target = own.copy()
     inner = np.s_[1:-1, 1:-1]
     rows, columns = padded.shape
-    for index, (down, right) in enumerate(_NEIGHBOURS):
+    for index, (down, right) in reversed(list(enumerate(_NEIGHBOURS))):  # the first one prevails
         beside = np.s_[1 + down : rows - 1 + down, 1 + right : columns - 1 + right]
         chosen = padded[beside] == highest[inner]
         if index >= _EARLIER:

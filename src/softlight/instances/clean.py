@@ -66,7 +66,7 @@ def whole(labels: Labels, *, min_area_px: int = 0) -> Labels:
     kept = np.zeros(count + 1, bool)
     kept[order[largest]] = True
     kept &= area >= min_area_px
-    target = _longest_border(pieces, kept, area)
+    target = np.arange(count + 1) if kept[1:].all() else _longest_border(pieces, kept, area)
     while not np.array_equal(target[target], target):
         target = target[target]
     joined: Labels = target.astype(np.int32)[pieces]
@@ -86,11 +86,12 @@ def _longest_border(
     ):
         at = np.nonzero(pieces[one] != pieces[other])
         p, q = pieces[one][at], pieces[other][at]
-        froms += [p, q]
-        tos += [q, p]
+        both = (p > 0) & (q > 0)
+        froms += [p[both], q[both]]
+        tos += [q[both], p[both]]
     start, end = np.concatenate(froms).astype(np.int64), np.concatenate(tos)
     larger = (area[end] > area[start]) | ((area[end] == area[start]) & (end < start))
-    fits = (start > 0) & (end > 0) & ~kept[start] & (kept[end] | larger)
+    fits = ~kept[start] & (kept[end] | larger)
     pairs, shared = np.unique(start[fits] * len(kept) + end[fits], return_counts=True)
     target = np.arange(len(kept))
     order = np.argsort(shared, kind="stable")  # the longest is written last and stays

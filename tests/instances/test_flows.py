@@ -1,0 +1,164 @@
+import time
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from tests.cell_shapes import SHAPES, assert_valid, best_ious, many_cells, touching_discs
+
+from softlight.data.targets import flow_targets
+from softlight.instances.clean import whole
+from softlight.instances.flows import flow_errors, split_by_flow
+
+
+def maps_of(labels):
+    return (labels > 0).astype(np.float32), flow_targets(labels)
+
+
+def noise(shape, seed):
+    smooth = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(shape), (0, 2, 2))
+    return (smooth / smooth.std()).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_perfect_fields_give_the_cells_back(name):
+    truth = SHAPES[name]
+    labels = split_by_flow(*maps_of(truth))
+    assert labels.max() == truth.max()
+    assert_valid(labels, truth > 0)
+    np.testing.assert_array_equal(labels > 0, truth > 0)
+    assert best_ious(truth, labels).min() > 0.9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_does_not_cut_cells(seed):
+    truth = touching_discs()
+    probability, flow = maps_of(truth)
+    labels = split_by_flow(probability, flow + 0.2 * noise(flow.shape, seed), min_area_px=20)
+    assert labels.max() == 2
+    assert_valid(labels, truth > 0)
+    assert best_ious(truth, labels).min() > 0.9
+
+
+def test_the_length_of_the_vectors_does_not_count():
+    probability, flow = maps_of(touching_discs())
+    for factor in (0.5, 5):
+        np.testing.assert_array_equal(
+            split_by_flow(probability, factor * flow), split_by_flow(probability, flow)
+        )
+
+
+def test_each_setting_changes_the_result():
+    truth = touching_discs()
+    probability, flow = maps_of(truth)
+
+    def count(field=flow, **settings):
+        return split_by_flow(0.7 * probability, field, **settings).max()
+
+    assert count() == 2
+    assert count(foreground_threshold=0.8) == 0
+    assert count(smoothing_px=40) == 1
+    assert count(min_area_px=700) == 1  # the smaller one belongs to what it touches
+    assert count(min_area_px=10_000) == 0
+    backward = np.where(truth == 2, -flow, flow)
+    assert count(backward, max_error=0.5) == 1
+    noisy = flow + 1.0 * noise(flow.shape, 1)
+    assert count(noisy, dip=0.2) > count(noisy, dip=0.99)
+
+
+def test_nothing_in_nothing_out():
+    labels = split_by_flow(np.zeros((5, 7)), np.zeros((2, 5, 7)))
+    assert labels.shape == (5, 7)
+    assert labels.dtype == np.int32
+    assert not labels.any()
+    assert flow_errors(labels, np.zeros((2, 5, 7))).shape == (0,)
+
+
+def test_a_field_of_zeros_leaves_connected_pieces():
+    probability = touching_discs() > 0
+    labels = split_by_flow(probability, np.zeros((2, 60, 80)), min_area_px=20)
+    assert_valid(labels, probability)
+    np.testing.assert_array_equal(labels > 0, probability)
+
+
+def test_many_cells_and_labels_beyond_16_bits():
+    truth = many_cells()  # 3 x 3 pixels each, beginning at every fourth
+    flow = np.broadcast_arrays(1 - np.arange(1000)[:, None] % 4, 1 - np.arange(1120) % 4)
+    np.testing.assert_array_equal(split_by_flow(truth > 0, np.stack(flow), smoothing_px=0.5), truth)
+
+
+def test_it_is_deterministic_and_changes_nothing():
+    probability, flow = maps_of(SHAPES["sheet"])
+    flow = flow + 0.5 * noise(flow.shape, 0)
+    before = probability.copy(), flow.copy()
+    first, second = split_by_flow(probability, flow), split_by_flow(probability, flow)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(probability, before[0])
+    np.testing.assert_array_equal(flow, before[1])
+
+
+def test_errors_of_fields():
+    truth = touching_discs()
+    flow = flow_targets(truth)
+    assert flow_errors(truth, flow).max() < 0.01
+    quarter = np.stack([flow[1], -flow[0]])
+    np.testing.assert_allclose(flow_errors(truth, quarter), 1, atol=0.01)
+    np.testing.assert_allclose(
+        flow_errors(truth, np.where(truth == 2, -flow, flow)), [0, 2], atol=0.01
+    )
+    gap = np.where(truth == 2, 3, truth)
+    assert np.isnan(flow_errors(gap, flow)[1])
+
+
+def test_the_largest_piece_of_a_label_stays_and_the_others_join_their_neighbours():
+    labels = np.array(
+        [
+            [1, 1, 1, 2, 2, 0, 3],
+            [1, 1, 1, 1, 2, 0, 0],
+            [2, 1, 1, 2, 2, 0, 3],
+            [1, 1, 1, 2, 2, 0, 3],
+        ],
+        np.int32,
+    )
+    found = whole(labels)
+    assert found[2, 0] == found[0, 0]  # the stray 2 in the first cell
+    assert found[0, 6] != found[3, 6]  # what touches nothing is a label of its own
+    assert len(np.unique(found)) == 5
+    assert (
+        len(np.unique(whole(labels, min_area_px=9))) == 4
+    )  # the 2 has 7: it joins the 1
+    np.testing.assert_array_equal(found > 0, labels > 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whole_labels_are_connected(seed):
+    labels = np.random.default_rng(seed).integers(0, 4, (30, 30)).astype(np.int32)
+    for least in (0, 5):
+        found = whole(labels, min_area_px=least)
+        for value in np.unique(found[found > 0]):
+            assert ndimage.label(found == value, np.ones((3, 3)))[1] == 1
+        np.testing.assert_array_equal(found > 0, labels > 0)
+
+
+@pytest.mark.parametrize(
+    ("flow", "message"),
+    [
+        (np.zeros((60, 80)), r"flow has shape \(60, 80\); it must be \(2, Y, X\)"),
+        (np.zeros((3, 60, 80)), r"flow has shape \(3, 60, 80\); it must be \(2, Y, X\)"),
+        (np.zeros((2, 60, 79)), r"flow has shape \(60, 79\) and the foreground \(60, 80\)"),
+        (np.full((2, 60, 80), np.nan), "flow holds NaN or infinity"),
+    ],
+)
+def test_what_is_no_field(flow, message):
+    with pytest.raises(ValueError, match=message):
+        split_by_flow(touching_discs() > 0, flow)
+
+
+def test_a_frame_takes_a_fraction_of_a_second():
+    rows, columns = np.mgrid[:520, :704]
+    truth = (1 + rows // 32 * 22 + columns // 32).astype(np.int32)
+    row_way, column_way = 15.5 - rows % 32, 15.5 - columns % 32
+    flow = np.stack([row_way, column_way]) / np.hypot(row_way, column_way)
+    flow = flow + 0.3 * noise(flow.shape, 0)
+    start = time.process_time()
+    split_by_flow(truth > 0, flow)
+    assert time.process_time() - start < 0.8  # 0.08 on an idle core
