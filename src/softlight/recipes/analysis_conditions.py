@@ -29,10 +29,8 @@ _TITLES = {
 
 def condition_section(out: Path, positions: pd.DataFrame) -> list[Section]:
     """Curves of each condition over its wells, and dose-response; none without a plate map."""
-    if "condition" not in positions and "dose" not in positions:
-        return []
     path = out / "conditions.parquet"
-    if not path.is_file():
+    if "condition" not in positions or not path.is_file():
         return []
     blocks: list[Block] = [
         Text(
@@ -41,7 +39,7 @@ def condition_section(out: Path, positions: pd.DataFrame) -> list[Section]:
         )
     ]
     blocks += _curves(read_parquet(path))
-    if "dose" in positions:
+    if positions["dose"].notna().any():
         blocks += _doses(positions)
     return [Section("Conditions", blocks)]
 

@@ -148,8 +148,8 @@ def _overview(
 def _shown(positions: pd.DataFrame) -> pd.DataFrame:
     """The columns of the positions that a reader looks for first."""
     table = pd.DataFrame({"position": positions["position"], "status": positions["status"]})
-    for name in ("well", "condition", "dose", "unit"):
-        if name in positions and name != "well":
+    for name in ("condition", "dose", "unit"):
+        if name in positions:
             table[name] = positions[name]
     for name in ("frames", "cells_first", "cells_last"):
         table[name.replace("_", ", ")] = _column(positions, name).round().astype("Int64")

@@ -45,8 +45,10 @@ def positions_table(
 ) -> pd.DataFrame:
     """One row a position: status, well and condition, sizes, the few numbers, the error."""
     wells = wells_of(names, plate).rename(columns={"movie": "position"})
-    keep = [c for c in wells if not wells[c].isna().all() and not (wells[c] == "").all()]
-    table = wells[keep].copy()
+    unknown = [
+        c for c in ("well", "site", "crop") if wells[c].isna().all() or (wells[c] == "").all()
+    ]
+    table = wells.drop(columns=unknown if plate is None else [])
     table.insert(1, "status", ["done" if error is None else "failed" for error in errors])
     for name in ("frames", "pixel_size_um", "frame_interval_min", "start_min"):
         table[name] = [record.get(name) for record in records]

@@ -230,7 +230,7 @@ def _write_tables(
         )
         wells = positions.rename(columns={"position": "movie"})
         write_table(out / "conditions", curves_by_condition(population, wells))
-        if "dose" in positions:
+        if positions["dose"].notna().any():
             write_table(out / "dose_response", dose_responses(responses(positions))[0])
 
 

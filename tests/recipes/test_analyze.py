@@ -1,0 +1,366 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from tests.cases import bright_segmenter
+
+from softlight.io.images import open_movie
+from softlight.io.labels import open_label_movie, write_labels
+from softlight.recipes import analyze as room
+from softlight.recipes.analysis_settings import AnalyzeSettings
+from softlight.recipes.analyze import TABLES, Analysis, analyze
+from softlight.recipes.segment import Options, Reading
+from softlight.track.settings import LinkSettings
+
+DARK, BRIGHT = 20, 200
+SIDE = 64
+PLAIN = AnalyzeSettings(options=Options())  # no OME-Zarr
+TIMED = AnalyzeSettings(options=Options(), reading=Reading(pixel_size_um=0.5, interval_min=30))
+
+
+@pytest.fixture(autouse=True)
+def _no_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes seconds; one test looks at the page."""
+    if "with_report" not in request.keywords:
+        monkeypatch.setattr(room, "analysis_page", lambda out, *_, **__: out / "report.html")
+
+
+def frame(*centres: tuple[float, float], radius: float = 5) -> np.ndarray:
+    """Bright discs at (row, column)."""
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    image = np.full((SIDE, SIDE), DARK, np.uint8)
+    for row, column in centres:
+        image[(rows - row) ** 2 + (columns - column) ** 2 <= radius**2] = BRIGHT
+    return image
+
+
+def walking(frames: int = 6) -> np.ndarray:
+    """Two cells that walk to the right by 2 px a frame, and one that stands."""
+    return np.stack([frame((12, 10 + 2 * t), (32, 10 + 2 * t), (50, 40)) for t in range(frames)])
+
+
+def write(path: Path, images: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(
+        path, images, photometric="minisblack", metadata={"axes": "TYX"[-images.ndim :]}
+    )
+    return path
+
+
+def run(inputs: list[Path], out: Path, **options: object) -> Analysis:
+    values: dict[str, object] = {"settings": PLAIN}
+    return analyze(inputs, bright_segmenter(), out, **(values | options))  # type: ignore[arg-type]
+
+
+def table(out: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(out / f"{name}.csv")
+
+
+def test_a_movie_becomes_a_run_folder(tmp_path: Path) -> None:
+    movie = write(tmp_path / "dish.tif", walking())
+    told: list[tuple[str, int, int]] = []
+    found = run([movie], tmp_path / "out", settings=TIMED, progress=lambda *now: told.append(now))
+    out = tmp_path / "out"
+    assert told == [("dish", t, 6) for t in range(1, 7)]
+    for name in (*TABLES, "positions"):
+        text = pd.read_csv(out / f"{name}.csv", keep_default_na=False, na_values=[""])
+        binary = pd.read_parquet(out / f"{name}.parquet").replace("", np.nan)
+        pd.testing.assert_frame_equal(text, binary, check_dtype=False)
+    assert len(open_label_movie(out / "labels" / "dish.tif")) == 6
+    objects = table(out, "objects")
+    assert len(objects) == 18
+    assert "movie" not in objects
+    assert (objects["area_um2"] == objects["area_px"] / 4).all()
+    tracks = table(out, "tracks")
+    assert tracks.drop(columns="track_id").to_numpy().tolist() == [[0, 0, 5]] * 3
+    kinetics = table(out, "kinetics")
+    speeds = np.sort(kinetics["mean_speed_um_per_min"])
+    assert speeds == pytest.approx([0, 1 / 30, 1 / 30], abs=1e-4)
+    population = table(out, "population")
+    assert population["count"].tolist() == [3] * 6
+    assert population["time_h"].tolist() == [0, 0.5, 1, 1.5, 2, 2.5]
+    record = json.loads((out / "run.json").read_text())
+    assert record["model"] == "bright"
+    assert record["settings"]["reading"]["interval_min"] == 30
+    (one,) = record["files"]
+    assert (one["frames"], one["frame_interval_min"], one["labels"]) == (6, 30, "labels/dish.tif")
+    assert len(one["inputs"][str(movie)]) == 64
+    row = found.table.iloc[0]
+    assert (row["position"], row["status"], row["cells_first"], row["tracks"]) == (
+        "dish",
+        "done",
+        3,
+        3,
+    )
+    assert found.positions[0].line() == "dish: 6 frames, 3 to 3 cells, 3 tracks, 0 divisions"
+
+
+def test_without_an_interval_times_are_frames(tmp_path: Path) -> None:
+    run([write(tmp_path / "a.tif", walking())], tmp_path / "out")
+    assert "time_h" not in table(tmp_path / "out", "population")
+    assert "mean_speed_px_per_frame" in table(tmp_path / "out", "kinetics")
+    assert "growth_rate_per_frame" in table(tmp_path / "out", "growth")
+
+
+def test_images_and_labels_go_to_ome_zarr_together(tmp_path: Path) -> None:
+    run([write(tmp_path / "a.tif", walking(2))], tmp_path / "out", settings=AnalyzeSettings())
+    path = tmp_path / "out" / "ome-zarr" / "a.ome.zarr"
+    np.testing.assert_array_equal(open_movie(path).frame(1), walking(2)[1])
+    assert len(np.unique(open_label_movie(path)[1])) == 4
+
+
+def test_one_frame(tmp_path: Path) -> None:
+    found = run([write(tmp_path / "a.tif", frame((20, 20), (40, 40)))], tmp_path / "out")
+    assert found.positions[0].line() == "a: 2 cells"
+    assert len(table(tmp_path / "out", "tracks")) == 2
+    assert np.isnan(found.table.loc[0, "count_growth_rate_per_frame"])
+
+
+def test_no_cells(tmp_path: Path) -> None:
+    found = run([write(tmp_path / "a.tif", np.stack([frame()] * 4))], tmp_path / "out")
+    assert found.failed == ()
+    assert "No cell was found in a." in found.positions[0].record["warnings"][0]
+    assert table(tmp_path / "out", "population")["count"].tolist() == [0, 0, 0, 0]
+    for name in ("objects", "tracks", "kinetics"):
+        assert table(tmp_path / "out", name).empty
+        assert "track_id" in table(tmp_path / "out", name)
+
+
+def test_cells_in_one_frame_only(tmp_path: Path) -> None:
+    movie = np.stack([frame(), frame((20, 20), (40, 40)), frame(), frame()])
+    found = run([write(tmp_path / "a.tif", movie)], tmp_path / "out")
+    tracks = table(tmp_path / "out", "tracks")
+    assert tracks[["first_frame", "last_frame"]].to_numpy().tolist() == [[1, 1], [1, 1]]
+    assert "Frames 0, 2 to 3 of a hold no cell." in found.positions[0].record["warnings"]
+
+
+def test_a_frame_missing_in_the_middle_is_a_gap(tmp_path: Path) -> None:
+    for t in (0, 1, 3, 4):
+        write(tmp_path / "in" / f"dish_00d{t:02}h00m.tif", walking()[t])
+    found = run([tmp_path / "in"], tmp_path / "out", settings=AnalyzeSettings())
+    population = table(tmp_path / "out", "population")
+    assert population["missing"].tolist() == [False, False, True, False, False]
+    assert np.isnan(population.loc[2, "count"])
+    assert population["time_h"].tolist() == [0, 1, 2, 3, 4]
+    assert sorted(table(tmp_path / "out", "objects")["frame"].unique()) == [0, 1, 3, 4]
+    tracks = table(tmp_path / "out", "tracks")
+    assert tracks[["first_frame", "last_frame"]].to_numpy().tolist() == [[0, 4]] * 3
+    assert "1 frames of dish are missing (2" in found.positions[0].record["warnings"][0]
+
+
+def test_a_failed_position_does_not_stop_the_rest(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "a.tif", walking(2))
+    (tmp_path / "in" / "b.tif").write_bytes(b"II*\0nothing")
+    for t in range(2):
+        write(tmp_path / "in2" / f"c_t{t}.tif", walking(2)[t][: 50 + t])
+    found = run([tmp_path / "in", tmp_path / "in2"], tmp_path / "out")
+    positions = table(tmp_path / "out", "positions")
+    assert positions["status"].tolist() == ["done", "failed", "failed"]
+    assert "must have one size" in positions.loc[2, "error"]
+    assert [one.name for one in found.failed] == ["b", "c"]
+    assert table(tmp_path / "out", "objects")["movie"].unique().tolist() == ["a"]
+    assert not (tmp_path / "out" / "labels" / "b.tif").exists()
+
+
+def test_all_positions_may_fail(tmp_path: Path) -> None:
+    (tmp_path / "b.tif").write_bytes(b"II*\0nothing")
+    found = run([tmp_path / "b.tif"], tmp_path / "out")
+    assert len(found.failed) == 1
+    assert table(tmp_path / "out", "positions")["status"].tolist() == ["failed"]
+
+
+def wells(folder: Path) -> list[Path]:
+    return [write(folder / f"A{n}.tif", walking(3 + n)) for n in (1, 2, 3)]
+
+
+def same_tables(one: Path, two: Path) -> None:
+    for name in (*TABLES, "positions"):
+        for suffix in (".csv", ".parquet"):
+            first, second = (folder / f"{name}{suffix}" for folder in (one, two))
+            assert first.read_bytes() == second.read_bytes(), name
+    for file in (one / "labels").iterdir():
+        assert file.read_bytes() == (two / "labels" / file.name).read_bytes()
+
+
+def test_an_interrupted_run_is_finished_to_the_same_tables(tmp_path: Path) -> None:
+    files = wells(tmp_path / "in")
+    run(files, tmp_path / "whole")
+
+    def stop(name: str, done: int, total: int) -> None:
+        if (name, done) == ("A2", 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(files, tmp_path / "out", progress=stop)
+    assert not (tmp_path / "out" / "objects.csv").exists()
+    seen: list[str] = []
+    found = run(files, tmp_path / "out", resume=True, progress=lambda *now: seen.append(now[0]))
+    assert set(seen) == {"A2", "A3"}
+    assert [one.resumed for one in found.positions] == [True, False, False]
+    same_tables(tmp_path / "whole", tmp_path / "out")
+
+
+def test_what_a_kill_leaves_is_done_again(tmp_path: Path) -> None:
+    files = wells(tmp_path / "in")
+    run(files, tmp_path / "whole")
+    run(files, tmp_path / "out")
+    (tmp_path / "out" / "positions" / "A2" / "position.json").unlink()
+    (tmp_path / "out" / "positions" / "A2" / "objects.parquet").write_bytes(b"half")
+    (tmp_path / "out" / "labels" / "A2.tif").write_bytes(b"half")
+    run(files, tmp_path / "out", resume=True)
+    same_tables(tmp_path / "whole", tmp_path / "out")
+
+
+def test_changed_images_are_done_again(tmp_path: Path) -> None:
+    files = wells(tmp_path / "in")
+    run(files, tmp_path / "out")
+    write(files[1], walking(2))
+    found = run(files, tmp_path / "out", resume=True)
+    assert [one.resumed for one in found.positions] == [True, False, True]
+    assert found.table["frames"].tolist() == [4, 2, 6]
+
+
+def test_a_run_is_resumed_only_with_what_it_was_begun(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.tif", walking(2))
+    run([file], tmp_path / "out")
+    with pytest.raises(ValueError, match="holds an analysis already"):
+        run([file], tmp_path / "out")
+    other = AnalyzeSettings(options=Options(threshold=0.4), link=LinkSettings(max_gap_frames=1))
+    with pytest.raises(ValueError, match="begun with another max_gap_frames, threshold"):
+        run([file], tmp_path / "out", settings=other, resume=True)
+    segmenter = bright_segmenter(threshold=0.3)
+    with pytest.raises(ValueError, match="begun with another model_sha256"):
+        analyze([file], segmenter, tmp_path / "out", settings=PLAIN, resume=True)
+    (tmp_path / "out" / "analysis.json").write_text("{")
+    with pytest.raises(ValueError, match=r"analysis.json is damaged; delete it"):
+        run([file], tmp_path / "out", resume=True)
+
+
+def test_nothing_that_is_read_lies_where_it_is_written(tmp_path: Path) -> None:
+    file = write(tmp_path / "out" / "labels" / "a.tif", walking(2))
+    with pytest.raises(ValueError, match="lies in the run folder"):
+        run([file], tmp_path / "out")
+    assert file.exists()
+
+
+def labelled(frames: int = 4) -> np.ndarray:
+    return np.where(walking(frames) == BRIGHT, 7, 0).astype(np.int32)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder by name", "folder of frames"])
+def test_labels_in_place_of_a_model(tmp_path: Path, kind: str) -> None:
+    for t in range(4):
+        write(tmp_path / "in" / f"dish_t{t}.tif", walking()[t])
+    given = tmp_path / "given"
+    if kind == "file":
+        given = tmp_path / "mine.tif"
+        write_labels(given, labelled())
+    elif kind == "folder by name":
+        write_labels(given / "dish.tif", labelled())
+    else:
+        for t in range(4):
+            write_labels(given / f"dish_t{t}.tif", labelled()[t])
+    analyze([tmp_path / "in"], given, tmp_path / "out", settings=PLAIN)
+    found = list(open_label_movie(tmp_path / "out" / "labels" / "dish.tif"))
+    np.testing.assert_array_equal(found, labelled())
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["labels"] == str(given)
+
+
+def test_labels_that_do_not_fit(tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{name}.tif", walking(4)) for name in ("a", "b", "c")]
+    given = tmp_path / "given"
+    write_labels(given / "a.tif", labelled(3))
+    write_labels(given / "b.tif", labelled(4)[:, 1:])
+    found = analyze(files, given, tmp_path / "out", settings=PLAIN)
+    errors = [one.error for one in found.positions]
+    assert "The labels of a have 3 frames and its images 4" in str(errors[0])
+    assert "The labels of frame 0 of b are (63, 64) and its image (64, 64)" in str(errors[1])
+    assert "holds no labels of c; they may be called c.tif" in str(errors[2])
+    with pytest.raises(ValueError, match="none does not exist; check the path of the labels"):
+        analyze(files, tmp_path / "none", tmp_path / "out2", settings=PLAIN)
+
+
+def test_some_frames_without_labels(tmp_path: Path) -> None:
+    for t in range(2):
+        write(tmp_path / "in" / f"dish_t{t}.tif", walking()[t])
+    write_labels(tmp_path / "given" / "dish_t0.tif", labelled()[0])
+    found = analyze([tmp_path / "in"], tmp_path / "given", tmp_path / "out", settings=PLAIN)
+    assert "no labels for 1 frames of dish, the first dish_t1.tif" in str(found.positions[0].error)
+
+
+def test_a_plate_map_gives_conditions_and_doses(tmp_path: Path) -> None:
+    doses = (0, 0, 1, 3, 10, 30, 100, 300)
+    rows = []
+    for number, dose in enumerate(doses, start=1):
+        frames = [
+            frame(*[(8 + 12 * (k % 5), 8 + 12 * (k // 5)) for k in range(4 + t * (dose < 20))])
+            for t in range(5)
+        ]
+        write(tmp_path / "in" / f"A{number}.tif", np.stack(frames))
+        rows.append(f"A{number},{'drug' if dose else 'control'},{dose or 0},nM")
+    plate = tmp_path / "plate.csv"
+    plate.write_text("well,condition,dose,unit\n" + "\n".join(rows))
+    run([tmp_path / "in"], tmp_path / "out", settings=TIMED, plate_map=plate)
+    out = tmp_path / "out"
+    assert table(out, "positions")["condition"].tolist() == ["control"] * 2 + ["drug"] * 6
+    conditions = table(out, "conditions")
+    control = conditions[
+        (conditions["condition"] == "control") & (conditions["quantity"] == "count")
+    ]
+    assert control["mean"].tolist() == [4, 5, 6, 7, 8]
+    assert (control["wells"] == 2).all()
+    fits = table(out, "dose_response").set_index("response")
+    assert fits.loc["last_count", "condition"] == "drug"
+    assert fits.loc["last_count", "points"] == 8  # with the controls
+    assert 10 < fits.loc["last_count", "ec50"] < 30
+    with pytest.raises(ValueError, match="does not exist; check the path of the plate map"):
+        run([tmp_path / "in"], tmp_path / "out2", plate_map=tmp_path / "none.csv")
+
+
+def test_drift_of_the_field_is_no_motion() -> None:
+    from softlight.recipes.analyze_movie import without_drift
+
+    objects = pd.DataFrame(
+        {
+            "frame": [0, 1, 2],
+            "y_px": [5.0, 8.0, 5.0],
+            "x_px": 1.0,
+            "y_um": [2.5, 4, 2.5],
+            "x_um": 0.5,
+        }
+    )
+    drift = pd.DataFrame({"frame": [0, 1], "dy_px": [0.0, 3.0], "dx_px": [0.0, 0.0]})
+    still = without_drift(objects, drift, 0.5)
+    assert still["y_px"].tolist() == [5, 5, 5]
+    assert still["y_um"].tolist() == [2.5, 2.5, 2.5]
+    assert objects["y_px"].tolist() == [5, 8, 5]
+
+
+@pytest.mark.with_report
+def test_the_report_shows_what_was_found(tmp_path: Path) -> None:
+    movie = np.stack([frame((20, 20)), frame((21, 20)), frame(), *[frame((20, 20))] * 3])
+    files = [write(tmp_path / "A1.tif", movie), write(tmp_path / "A2.tif", walking(4))]
+    (tmp_path / "A3.tif").write_bytes(b"II*\0nothing")
+    plate = tmp_path / "plate.csv"
+    plate.write_text("well,condition\nA1,<b>odd</b>\nA2,plain\n")
+    found = run([*files, tmp_path / "A3.tif"], tmp_path / "out", plate_map=plate)
+    text = found.report.read_text(encoding="utf-8")
+    for words in (
+        "3 positions",
+        "2 of 3",
+        "A3 failed:",
+        "Frame 2 of A1 hold no cell.",
+        "time between frames is not known",
+        "Conditions",
+        "Mean squared displacement",
+        "outlines coloured by track",
+        "frame 3: 3 cells, confluence",
+        "All settings of this analysis",
+    ):
+        assert words in text, words
+    assert "<b>odd" not in text
+    assert len(text) < 3_000_000
