@@ -34,13 +34,13 @@ class Overlaps:
         """The intersection over union of these pairs; 0 where they do not overlap."""
         shared = self._shared(source, target)
         union = self.areas[source] + self.areas[target] - shared
-        return shared / np.maximum(union, 1)
+        return np.asarray(shared / np.maximum(union, 1))
 
     def of_both(self, source: Ints, first: Ints, second: Ints) -> Floats:
         """The same of a cell with two others together."""
         shared = self._shared(source, first) + self._shared(source, second)
         union = self.areas[source] + self.areas[first] + self.areas[second] - shared
-        return shared / np.maximum(union, 1)
+        return np.asarray(shared / np.maximum(union, 1))
 
     def _shared(self, source: Ints, target: Ints) -> Ints:
         if not len(self.key):

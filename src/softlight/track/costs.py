@@ -115,7 +115,7 @@ def log_among(value: Floats, trait: Trait) -> Floats:
     """The log density of a trait among all cells; wide tails, since fragments are many."""
     off = value - trait.middle
     usual = np.log(1 - OUTLYING) + log_normal(off, trait.spread)
-    return np.logaddexp(usual, np.log(OUTLYING) + log_normal(off, 4 * trait.spread))
+    return np.asarray(np.logaddexp(usual, np.log(OUTLYING) + log_normal(off, 4 * trait.spread)))
 
 
 def trait_gain(
@@ -125,7 +125,7 @@ def trait_gain(
     any_cell = log_among(after, trait)
     this_cell = log_normal(after - before, trait.change * np.sqrt(elapsed))
     mixed = np.logaddexp(np.log1p(-UNLIKE) + this_cell, np.log(UNLIKE) + any_cell)
-    return np.minimum(mixed - any_cell, FEATURE_CAP)
+    return np.asarray(np.minimum(mixed - any_cell, FEATURE_CAP))
 
 
 def overlap_gain(iou: Floats, costs: Costs) -> Floats:
@@ -199,4 +199,4 @@ def daughters_gain(mother: Floats, first: Floats, second: Floats, trait: Trait) 
     family = log_normal(together, SUM_SCALE) + log_normal(first - second, BALANCE_SCALE)
     strangers = log_among(first, trait) + log_among(second, trait)
     mixed = np.logaddexp(np.log1p(-UNLIKE) + family, np.log(UNLIKE) + strangers)
-    return np.minimum(mixed - strangers, 2 * FEATURE_CAP)
+    return np.asarray(np.minimum(mixed - strangers, 2 * FEATURE_CAP))

@@ -21,6 +21,7 @@ from softlight.track.detections import Detections
 from softlight.track.events import Events
 from softlight.track.gaps import by_frame, missed_frames
 from softlight.track.link import Links
+from softlight.track.merges import P_DIVIDES_MERGED
 from softlight.track.motion import Motion
 from softlight.track.settings import LinkSettings
 
@@ -78,7 +79,7 @@ def families(motion: Motion, costs: Costs, links: Links, *, settings: LinkSettin
 
 
 def _reach_px(cells: Detections, costs: Costs, begins: Ints, elapsed: float) -> float:
-    reach = REACH * (costs.radius_px + costs.step_px * elapsed**costs.growth)
+    reach = REACH * (costs.radius_px + costs.step_px * float(elapsed**costs.growth))
     if cells.radius is None:
         return reach
     return max(reach, REACH * float(np.median(cells.radius[begins])))
@@ -113,16 +114,32 @@ def _with_open_sister(links: Links, mother: Ints, daughter: Ints) -> Family:
 
 
 def division_events(
-    motion: Motion, costs: Costs, links: Links, some: Families, *, overlaps: Overlaps | None
+    motion: Motion,
+    costs: Costs,
+    links: Links,
+    some: Families,
+    *,
+    overlaps: Overlaps | None,
+    merged: NDArray[np.bool_],
 ) -> Events:
-    """The families that gain over what is: one daughter, or both, left open."""
+    """The families that gain over what is: one daughter, or both, left open.
+
+    Args:
+        motion: of the cells.
+        costs: of the movie.
+        links: from frame to frame.
+        some: the families to judge.
+        overlaps: of masks.
+        merged: masks that cover, or lately covered, two cells: they rather come apart.
+    """
     cells, places = motion.cells, motion.places
-    members = (some.mother, some.daughter, some.sister)
-    mother, daughter, sister = members
+    mother, daughter, sister = some.mother, some.daughter, some.sister
     missed = missed_frames(cells, mother, daughter)
     radius = cells.radii(mother, costs.radius_px)
     gain = log_division(
-        *(places[index] for index in members),
+        places[mother],
+        places[daughter],
+        places[sister],
         costs,
         radius=np.maximum(radius, costs.radius_px),
         elapsed=(cells.frame[daughter] - cells.frame[mother]).astype(float),
@@ -133,11 +150,14 @@ def division_events(
         gain -= log_start(cells.places[index], cells.radii(index, costs.radius_px), costs)
     if cells.log_area is not None and costs.area is not None:
         cut = cells.cut[mother] | cells.cut[daughter] | cells.cut[sister]
-        sizes = daughters_gain(*(cells.log_area[index] for index in members), costs.area)
+        sizes = daughters_gain(
+            cells.log_area[mother], cells.log_area[daughter], cells.log_area[sister], costs.area
+        )
         gain += np.where(cut, 0.0, sizes)
     if overlaps is not None:
-        together = overlap_gain(overlaps.of_both(*members), costs)
+        together = overlap_gain(overlaps.of_both(mother, daughter, sister), costs)
         gain += np.where(missed == 0, np.maximum(together, LEAST_OVERLAP_GAIN), 0.0)
+    gain += np.where(merged[mother], np.log(P_DIVIDES_MERGED), 0.0)
     gain -= np.where(some.sister_open, 0.0, links.gain[mother])
     found = Events(mother, daughter, sister, some.sister_open, gain, missed)
     return found.take(gain > 0)

@@ -33,7 +33,7 @@ class Events:
     @property
     def divides(self) -> NDArray[np.bool_]:
         """Which of them are divisions."""
-        return self.second != NOBODY
+        return np.asarray(self.second != NOBODY)
 
     def take(self, which: NDArray[np.generic]) -> Events:
         """These of them."""

@@ -10,6 +10,7 @@ from softlight.track.costs import Costs, border_share
 from softlight.track.detections import Detections
 from softlight.track.events import NOBODY, Events
 from softlight.track.link import Links, link_gain, reach_px
+from softlight.track.merges import P_HIDDEN, Merges
 from softlight.track.motion import Motion
 from softlight.track.settings import LinkSettings
 
@@ -48,12 +49,14 @@ def gap_pairs(
     return source, target
 
 
-def gap_events(motion: Motion, costs: Costs, pairs: tuple[Ints, Ints]) -> Events:
+def gap_events(motion: Motion, costs: Costs, pairs: tuple[Ints, Ints], *, merges: Merges) -> Events:
     """Those of the pairs that gain over two tracks."""
     cells, (source, target) = motion.cells, pairs
     missed = missed_frames(cells, source, target)
     gain = link_gain(motion, costs, source=source, target=target)
-    gain += missed * log_missed(cells, costs, source, target)
+    unseen = log_missed(cells, costs, source, target)
+    hidden = merges.into[source] >= 0
+    gain += missed * np.where(hidden, np.maximum(unseen, np.log(P_HIDDEN)), unseen)
     count = len(source)
     nobody, one_open = np.full(count, NOBODY), np.zeros(count, bool)
     return Events(source, target, nobody, one_open, gain, missed).take(gain > 0)

@@ -29,6 +29,7 @@ PRIOR_LINKS = 4.0  # what is assumed of a movie that shows little weighs so much
 PRIOR_CELLS = 30.0
 FEWEST_CHAINS = 20  # links one after the other, before a last step says anything
 WORTHWHILE = 0.95  # it is used where it leaves no more of the displacement than this
+OVERLAP_PRIORS = (np.ones(7), np.array([8.0, 1.0, 0.5, 0.25, 0.12, 0.06, 0.06]))  # links, rivals
 OVERLAP_WEIGHT = 0.6  # overlap and distance say partly the same
 
 
@@ -251,9 +252,10 @@ def _overlap_table(
     if overlaps is None:
         return None
     classes = len(OVERLAP_EDGES) + 1
-    links = np.bincount(np.digitize(overlaps.of(source, target), OVERLAP_EDGES), minlength=classes)
-    others = np.bincount(np.digitize(np.concatenate(rivals), OVERLAP_EDGES), minlength=classes)
-    links = links + 1.0
-    others = others + np.array([8.0, 1.0, 0.5, 0.25, 0.12, 0.06, 0.06])
+    seen = (overlaps.of(source, target), np.concatenate(rivals))
+    links, others = (
+        np.bincount(np.digitize(iou, OVERLAP_EDGES), minlength=classes) + prior
+        for iou, prior in zip(seen, OVERLAP_PRIORS, strict=True)
+    )
     ratio = np.log(links / links.sum()) - np.log(others / others.sum())
     return tuple((OVERLAP_WEIGHT * ratio).tolist())

@@ -19,6 +19,7 @@ from softlight.track.events import Events, all_events
 from softlight.track.gaps import gap_events, gap_pairs
 from softlight.track.learn import learn_costs
 from softlight.track.link import Links, link_frames
+from softlight.track.merges import Merges, find_merges, merge_table, no_merges
 from softlight.track.motion import Motion, motion
 from softlight.track.numbering import numbered
 from softlight.track.settings import LinkSettings
@@ -35,6 +36,8 @@ class Tracked:
         objects: the caller's table with ``track_id``, rows in the same order.
         tracks: ``track_id``, ``parent_id`` (0 = none), ``first_frame``, ``last_frame``.
         drift: ``frame``, ``dy_px``, ``dx_px``: where the field lies against the first frame.
+        merges: ``frame``, ``label``, ``labels_before``: masks that cover several cells of the frame
+            before; empty where no label images were given.
         notes: what a careful person would say about it.
         learned: the scales and rates that the movie was linked with.
     """
@@ -42,6 +45,7 @@ class Tracked:
     objects: pd.DataFrame
     tracks: pd.DataFrame
     drift: pd.DataFrame
+    merges: pd.DataFrame
     notes: tuple[str, ...] = ()
     learned: dict[str, float] = field(default_factory=dict)
 
@@ -76,12 +80,14 @@ def track_cells(
     costs = learn_costs(cells, places, overlaps=overlaps, shape=shape, settings=settings)
     moving = motion(cells, places)
     links = link_frames(moving, costs, overlaps=overlaps, settings=settings, progress=progress)
-    events, costs = _events(moving, costs, links, overlaps, settings)
+    merges = no_merges(len(cells)) if overlaps is None else find_merges(overlaps)
+    events, costs = _events(moving, costs, links, overlaps, merges, settings)
     table, tracks = numbered(objects, cells, links, events)
     return Tracked(
         objects=table,
         tracks=tracks,
         drift=drift_table(cells, shift),
+        merges=merge_table(cells, merges),
         learned=_learned(costs),
     )
 
@@ -98,15 +104,19 @@ def _events(
     costs: Costs,
     links: Links,
     overlaps: Overlaps | None,
+    merges: Merges,
     settings: LinkSettings,
 ) -> tuple[Events, Costs]:
     """Gaps and divisions of the whole movie, chosen twice: the first time teaches their rates."""
+    merged = merges.lately(links, settings.max_gap_frames)
     gaps = gap_pairs(moving, costs, links, settings=settings)
     some = families(moving, costs, links, settings=settings) if settings.divisions else None
     for last in (False, True):
-        events = gap_events(moving, costs, gaps)
+        events = gap_events(moving, costs, gaps, merges=merges)
         if some is not None:
-            divisions = division_events(moving, costs, links, some, overlaps=overlaps)
+            divisions = division_events(
+                moving, costs, links, some, overlaps=overlaps, merged=merged
+            )
             events = all_events([events, divisions])
         events = events.take(best_events(events))
         if not last:
