@@ -19,6 +19,7 @@ DATASET = "softlight.data.sets:open_dataset"
 BASE = {
     "demo": ["demo"],
     "segment": ["segment", "a.tif", "--model", "m", "--out", "o"],
+    "analyze": ["analyze", "a.tif", "--labels", "l", "--out", "o"],
     "evaluate": ["evaluate", "--data", "d", "--out", "o"],
     "train": ["train", "--data", "d", "--out", "o"],
     "crossval": ["crossval", "ctc-unet", "--data", "d", "--out", "o"],
@@ -32,6 +33,7 @@ BASE = {
 SPIES = {
     "demo": ["softlight.recipes.demo:run_demo"],
     "segment": ["softlight.recipes.segment:segment"],
+    "analyze": ["softlight.recipes.analyze:analyze"],
     "evaluate": ["softlight.recipes.evaluate:evaluate"],
     "train": ["softlight.recipes.train_folder:train_folder"],
     "crossval": [DATASET, "softlight.recipes.crossval:cross_validate"],
@@ -63,6 +65,23 @@ TABLE: list[Row] = [
     ("segment", "--flips", [], "options/flips", True),
     ("segment", "--ome-zarr", ["0.5"], "options/ome_zarr", "0.5"),
     ("segment", "--movie", [], "as_movies", True),
+    ("analyze", "--labels", ["x"], "cells", Path("x")),
+    ("analyze", "--out", ["x"], "out", Path("x")),
+    ("analyze", "--interval-min", ["7"], "settings/reading/interval_min", 7.0),
+    ("analyze", "--pixel-size-um", ["0.5"], "settings/reading/pixel_size_um", 0.5),
+    ("analyze", "--axes", ["TCYX"], "settings/reading/axes", "TCYX"),
+    ("analyze", "--channel", ["2"], "settings/reading/channel", 2),
+    ("analyze", "--separate", [], "settings/separate", True),
+    ("analyze", "--plate-map", ["p.csv"], "plate_map", Path("p.csv")),
+    ("analyze", "--threshold", ["0.3"], "settings/options/threshold", 0.3),
+    ("analyze", "--min-area-px", ["9"], "settings/options/min_area_px", 9),
+    ("analyze", "--max-distance-px", ["9"], "settings/link/max_distance_px", 9.0),
+    ("analyze", "--max-gap-frames", ["1"], "settings/link/max_gap_frames", 1),
+    ("analyze", "--no-divisions", [], "settings/link/divisions", False),
+    ("analyze", "--no-repair", [], "settings/repair", False),
+    ("analyze", "--ome-zarr", ["0.4"], "settings/options/ome_zarr", "0.4"),
+    ("analyze", "--ome-zarr", ["none"], "settings/options/ome_zarr", None),
+    ("analyze", "--resume", [], "resume", True),
     ("evaluate", "--data", ["x"], "data", Path("x")),
     ("evaluate", "--out", ["x"], "out", Path("x")),
     ("evaluate", "--model", ["m"], "model", "m"),
@@ -126,13 +145,20 @@ TABLE: list[Row] = [
     ("export", "--interval-min", ["7"], "frame_interval_min", 7.0),
     ("export", "--ome-zarr", ["0.4"], "ome_zarr", "0.4"),
 ]
-PRINTED = {  # see test_segment_command, test_evaluate_command, and the last test here
+PRINTED = {  # see test_segment_command and its like, and the last test here
     ("segment", "--json"),
+    ("analyze", "--json"),
+    ("analyze", "--model"),
+    ("analyze", "--device"),
     ("evaluate", "--json"),
     ("evaluate", "--border-px"),
     ("info", "--movie"),
 }
-DEFAULTS = {("segment", "--split")}  # the other side of --no-split
+DEFAULTS = {  # the other sides of --no-split and its like
+    ("segment", "--split"),
+    ("analyze", "--divisions"),
+    ("analyze", "--repair"),
+}
 
 
 class StopHere(Exception):  # noqa: N818  ends a verb that has handed on its arguments

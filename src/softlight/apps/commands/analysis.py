@@ -64,6 +64,9 @@ def analyze(
     divisions: Annotated[
         bool, typer.Option("--divisions/--no-divisions", help="Whether cells may divide.")
     ] = True,
+    repair: Annotated[
+        bool, typer.Option("--repair/--no-repair", help="Mend cells wrong in one frame only.")
+    ] = True,
     ome_zarr: Annotated[
         Literal["0.4", "0.5", "none"],
         typer.Option("--ome-zarr", help="Version of the OME-Zarr of images and labels."),
@@ -88,6 +91,7 @@ def analyze(
         link=LinkSettings(
             max_gap_frames=max_gap_frames, max_distance_px=max_distance_px, divisions=divisions
         ),
+        repair=repair,
         separate=separate,
     )
     cells = _cells(model, labels, device)
