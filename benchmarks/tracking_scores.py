@@ -40,7 +40,7 @@ from softlight.io.labels import read_labels
 SEQUENCES = (
     ("Fluo-N2DH-GOWT1", 12, 52, 4, 2),
     ("Fluo-N2DH-SIM+", 4, 34, 3, 0),
-    ("PhC-C2DH-U373", 0, 34, 3, 4),
+    ("PhC-C2DH-U373", 0, 34, 3, 12),
 )
 KINDS = (*FAULTS, "mixed")
 SEEDS = 2
