@@ -1,0 +1,1 @@
+"""Softlight beside StarDist and Cellpose: same images, same minutes, same machine."""
