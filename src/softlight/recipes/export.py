@@ -8,7 +8,7 @@ from pathlib import Path
 from softlight.io.errors import reading
 from softlight.io.exchange.checks import ready
 from softlight.io.exchange.formats import FORMATS, Format, find_format, recognise
-from softlight.io.exchange.movie import ExchangeError, TrackedMovie
+from softlight.io.exchange.movie import ExchangeError, TrackedMovie, frame_count
 from softlight.io.exchange.ome_zarr import write_ome_zarr_labels
 from softlight.io.exchange.run_folder import movies_of_run, read_run
 from softlight.io.folder import open_folder_or_file
@@ -62,6 +62,8 @@ def export(
     _spare(out)
     _check_sizes(pixel_size_um=pixel_size_um, frame_interval_min=frame_interval_min)
     kind = source_format or recognise(source)
+    if kind in ("csv", "parquet"):
+        kind = "run"  # they have the same layout
     names: list[str | None] = [movie]
     if kind == "run" and movie is None:
         names = list(movies_of_run(source))
@@ -125,7 +127,7 @@ def _write(tracked: TrackedMovie, target: Format, place: Path, version: Version)
     return Exported(
         name=tracked.name,
         path=place,
-        frames=tracked.size[0] if tracked.size else 0,
+        frames=frame_count(tracked),
         cells=len(tracked.objects),
         tracks=None if tracked.tracks is None else len(tracked.tracks),
         notes=(*tracked.notes, *notes),

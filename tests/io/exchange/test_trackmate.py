@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tests.io.exchange.compare import by_track, same_tracks
 
-from softlight.io.exchange.drawing import draw
+from softlight.io.exchange.drawing import draw_labels
 from softlight.io.exchange.movie import ExchangeError
 from softlight.io.exchange.trackmate import write_trackmate
 from softlight.io.exchange.trackmate_read import read_trackmate
@@ -94,9 +94,9 @@ def test_outlines_hold_the_pixels_whose_middles_lie_in_them(path, tracked):
     ring = (np.array(spot.text.split(), float).reshape(-1, 2) + centre) / 0.65
     inside = tracked.labels[2] == 7
     assert (ring[:, 1].min(), ring[:, 1].max()) == pytest.approx((2.5, 5.5))
-    cell = draw([ring + 0.5], 20, 24)
+    cell = draw_labels([(1, [ring + 0.5])], 20, 24)
     assert (
-        cell.area == inside.sum() == pytest.approx(np.pi * (float(spot.get("RADIUS")) / 0.65) ** 2)
+        cell.sum() == inside.sum() == pytest.approx(np.pi * (float(spot.get("RADIUS")) / 0.65) ** 2)
     )
 
 

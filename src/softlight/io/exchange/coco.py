@@ -93,6 +93,7 @@ def read_coco_movie(path: Path | str) -> TrackedMovie:
             tracks=tracks,
             pixel_size_um=facts.get("pixel_size_um"),
             frame_interval_min=facts.get("frame_interval_min"),
+            shape=(len(images), height, width),
             notes=notes,
         )
     )

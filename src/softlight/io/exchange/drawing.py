@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,19 +15,8 @@ from softlight.io.planes import check_claim
 _MAX_CROSSINGS = 100_000_000
 _FARTHEST = 1_000_000.0  # px from the origin
 
-
-@dataclass(frozen=True)
-class Drawn:
-    """The pixels of one polygon within its box."""
-
-    inside: NDArray[np.bool_]
-    top: int
-    left: int
-
-    @property
-    def area(self) -> int:
-        """How many pixels it has."""
-        return int(self.inside.sum())
+Outline = tuple[int, Sequence[NDArray[Any]]]  # a label and the rings that enclose its pixels
+Ints = NDArray[np.int64]
 
 
 def check_ring(ring: Any, what: str) -> NDArray[np.float64]:
@@ -45,63 +33,61 @@ def check_ring(ring: Any, what: str) -> NDArray[np.float64]:
     return points
 
 
-def draw(rings: Sequence[NDArray[Any]], height: int, width: int) -> Drawn:
-    """The pixels of an image whose middles lie in an odd number of these rings."""
-    starts = np.concatenate(rings).astype(np.float64)
-    ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings]).astype(np.float64)
-    low, high = starts.min(axis=0), starts.max(axis=0)
-    left, right = (int(np.clip(math.floor(at), 0, width)) for at in (low[0], high[0] + 1))
-    top, bottom = (int(np.clip(math.floor(at), 0, height)) for at in (low[1], high[1] + 1))
-    inside = np.zeros((max(bottom - top, 0), max(right - left, 0)), np.bool_)
-    if not inside.size:
-        return Drawn(inside, top, left)
-    row, column = _crossings(starts, ends, top, bottom)
-    flips = np.zeros((inside.shape[0], inside.shape[1] + 1), np.int32)
-    np.add.at(flips, (row - top, np.clip(column - left, 0, inside.shape[1])), 1)
-    inside[...] = (np.cumsum(flips[:, :-1], axis=1) & 1).astype(np.bool_)
-    return Drawn(inside, top, left)
+def draw_labels(outlines: Sequence[Outline], height: int, width: int) -> NDArray[np.int32]:
+    """The label image of these outlines: pixels whose middles lie in an odd number of its rings.
+
+    Where outlines overlap the smaller is on top; of equal ones the later.
+    """
+    labels = np.zeros(height * width, np.int32)
+    if not outlines:
+        return labels.reshape(height, width)
+    cell, row, first, last = _runs(outlines, height, width)
+    length = last - first
+    area = np.bincount(cell, length, len(outlines))
+    place = np.empty(len(outlines), np.int64)
+    place[np.argsort(-area, kind="stable")] = np.arange(len(outlines))
+    order = np.argsort(place[cell], kind="stable")
+    length = length[order]
+    begins = np.cumsum(length) - length
+    pixel = np.repeat((row * width + first)[order] - begins, length) + np.arange(length.sum())
+    numbers = np.array([label for label, _ in outlines], np.int32)
+    labels[pixel] = np.repeat(numbers[cell[order]], length)  # of several values the last one stays
+    return labels.reshape(height, width)
 
 
-def _crossings(
-    starts: NDArray[np.float64], ends: NDArray[np.float64], top: int, bottom: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row and first column right of every place where an edge crosses the middle of a row."""
+def _runs(outlines: Sequence[Outline], height: int, width: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Cell, row, first column and the one after the last of every run of pixels."""
+    rings = [ring for _, held in outlines for ring in held]
+    starts = np.concatenate(rings).astype(np.float64)[:, :2]
+    sizes = np.array([len(ring) for ring in rings])
+    following = np.arange(1, len(starts) + 1)
+    following[np.cumsum(sizes) - 1] = np.cumsum(sizes) - sizes  # a ring ends where it begins
+    ends = starts[following]
+    of_ring = np.repeat(np.arange(len(outlines)), [len(held) for _, held in outlines])
+    cell = np.repeat(of_ring, sizes)
     upper, lower = np.minimum(starts[:, 1], ends[:, 1]), np.maximum(starts[:, 1], ends[:, 1])
-    first = np.clip(np.ceil(upper - 0.5), top, bottom).astype(np.int64)
-    count = np.clip(np.ceil(lower - 0.5), top, bottom).astype(np.int64) - first
+    top = np.clip(np.ceil(upper - 0.5), 0, height).astype(np.int64)
+    count = np.clip(np.ceil(lower - 0.5), 0, height).astype(np.int64) - top
     total = int(count.sum())
     if total > _MAX_CROSSINGS:
-        raise ExchangeError("An outline winds too often to be a cell; simplify it.")
+        raise ExchangeError("The outlines wind too often to be cells; simplify them.")
     edge = np.repeat(np.arange(len(starts)), count)
-    begins = np.cumsum(count) - count
-    row = first[edge] + np.arange(total) - begins[edge]
+    row = top[edge] + np.arange(total) - (np.cumsum(count) - count)[edge]
     share = (row + 0.5 - starts[edge, 1]) / (ends[edge, 1] - starts[edge, 1])
     x = starts[edge, 0] + share * (ends[edge, 0] - starts[edge, 0])
-    return row, np.ceil(x - 0.5).astype(np.int64)
-
-
-Outline = tuple[int, Sequence[NDArray[Any]]]  # a label and the rings that enclose its pixels
+    column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
+    # A closed ring crosses every row an even number of times, so that crossings pair to runs.
+    order = np.lexsort((column, row, cell[edge]))
+    into, out = order[0::2], order[1::2]
+    return cell[edge][into], row[into], column[into], column[out]
 
 
 def drawn_frames(
     outlines: Sequence[Sequence[Outline]], height: int, width: int, name: str
 ) -> LazyFrames:
-    """Label images of the outlines of each frame, each drawn when it is asked for.
-
-    Where outlines overlap the smaller is on top; of equal ones the later.
-    """
+    """Label images of the outlines of each frame, each drawn when it is asked for."""
     check_claim(name, height, width, samples=1, item_bytes=16)
-
-    def make(t: int) -> NDArray[np.int32]:
-        labels = np.zeros((height, width), np.int32)
-        drawn = [(label, draw(rings, height, width)) for label, rings in outlines[t]]
-        for label, cell in sorted(drawn, key=lambda item: item[1].area, reverse=True):
-            rows, columns = cell.inside.shape
-            place = labels[cell.top : cell.top + rows, cell.left : cell.left + columns]
-            place[cell.inside] = label
-        return labels
-
-    return LazyFrames(len(outlines), make)
+    return LazyFrames(len(outlines), lambda t: draw_labels(outlines[t], height, width))
 
 
 def room_for(outlines: Sequence[Sequence[Outline]]) -> tuple[int, int]:

@@ -36,16 +36,24 @@ class TrackedMovie:
     tracks: pd.DataFrame | None = None
     pixel_size_um: float | None = None
     frame_interval_min: float | None = None
-    shape: tuple[int, int, int] | None = None  # frames, height, width, where there are no masks
+    shape: tuple[int, int, int] | None = None  # frames, height, width; else those of the masks
     notes: tuple[str, ...] = ()  # what was guessed or left out while reading
 
     @property
     def size(self) -> tuple[int, int, int] | None:
         """Frames, height and width; None where neither masks nor the file tell."""
-        if self.labels is not None and len(self.labels):
+        if self.shape is None and self.labels is not None and len(self.labels):
             height, width = self.labels[0].shape
             return len(self.labels), height, width
         return self.shape
+
+
+def frame_count(tracked: TrackedMovie) -> int:
+    """How many frames the movie has: as its masks or file tell, else up to its last cell."""
+    if tracked.size is not None:
+        return tracked.size[0]
+    objects = tracked.objects
+    return 0 if objects is None or objects.empty else int(objects["frame"].max()) + 1
 
 
 class LazyFrames(Sequence[NDArray[np.int32]]):

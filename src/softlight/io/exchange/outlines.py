@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ring = NDArray[np.int64]  # (n, 2) corners x, y; the first is not repeated at the end
 Points = list[tuple[int, int]]
+
+
+class _Found(NamedTuple):
+    """One ring of a cell, with twice the area within it, below 0 for a hole."""
+
+    cell: int
+    area: int
+    points: Points
+
+
 _FALLING, _RISING = 9, 6  # only upper left and lower right are in the cell; only the other two
 
 
@@ -50,7 +60,7 @@ def trace(labels: NDArray[np.integer[Any]], *, diagonal: bool) -> Iterator[tuple
     up_second = second ^ (code == (_FALLING if diagonal else _RISING))
     across = _partners(np.lexsort((second, x, y, cell)))
     along = _partners(np.lexsort((up_second, y, x, cell)))
-    rings: list[tuple[int, bool, Ring]] = []
+    rings: list[_Found] = []
     for number, points in _walk(cell, x, y, across, along):
         parts = [points] if diagonal else _simple(points)
         rings += [_turned(number, ring, labels) for ring in parts]
@@ -123,42 +133,36 @@ def _simple(ring: Points) -> list[Points]:
     return [*found, path]
 
 
-def _turned(
-    number: int, points: Points, labels: NDArray[np.integer[Any]]
-) -> tuple[int, bool, Ring]:
-    """The cell, whether the ring is an outer one, and the ring: outer and holes in opposite turns.
+def _turned(number: int, points: Points, labels: NDArray[np.integer[Any]]) -> _Found:
+    """The ring with the sign of its turn: above 0 for an outer one, below for a hole.
 
     The pixel below and right of a ring's first corner, in reading order, is inside the ring.
     """
     x, y = min(points, key=lambda point: (point[1], point[0]))
-    outer = bool(labels[y, x] == number)
-    ring = np.array(points, np.int64)
-    return number, outer, ring if (_area(ring) > 0) == outer else ring[::-1]
+    area = sum(
+        a * d - b * c for (a, b), (c, d) in zip(points, points[1:] + points[:1], strict=True)
+    )
+    if (area > 0) != bool(labels[y, x] == number):
+        return _Found(number, -area, points[::-1])
+    return _Found(number, area, points)
 
 
-def _area(ring: Ring) -> int:
-    """Twice the area within a ring, negative where it turns the other way."""
-    x, y = ring[:, 0], ring[:, 1]
-    return int(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
-
-
-def _grouped(rings: list[tuple[int, bool, Ring]]) -> Iterator[tuple[int, list[Piece]]]:
+def _grouped(rings: list[_Found]) -> Iterator[tuple[int, list[Piece]]]:
     """The rings of each cell as pieces: each hole with the piece around it."""
     at = 0
     while at < len(rings):
-        number, end = rings[at][0], at
-        while end < len(rings) and rings[end][0] == number:
+        number, end = rings[at].cell, at
+        while end < len(rings) and rings[end].cell == number:
             end += 1
-        outers = [ring for _, outer, ring in rings[at:end] if outer]
-        holes = [ring for _, outer, ring in rings[at:end] if not outer]
-        outers.sort(key=_area, reverse=True)
+        found = sorted(rings[at:end], key=lambda ring: ring.area, reverse=True)
+        outers = [np.array(ring.points, np.int64) for ring in found if ring.area > 0]
         inside: list[list[Ring]] = [[] for _ in outers]
-        for hole in holes:
+        for hole in (np.array(ring.points, np.int64) for ring in found if ring.area < 0):
             around = [nth for nth, ring in enumerate(outers) if _is_around(ring, hole)]
             inside[around[-1]].append(hole)  # the smallest
         yield (
             number,
-            [Piece(outer, tuple(within)) for outer, within in zip(outers, inside, strict=True)],
+            [Piece(outer, tuple(held)) for outer, held in zip(outers, inside, strict=True)],
         )
         at = end
 

@@ -63,7 +63,7 @@ def write_roi(path: Path | str, tracked: TrackedMovie) -> tuple[str, ...]:
                 track = track_of.get(label, 0)
                 _name(roi, t, label, track, parents.get(track, 0))
                 file.writestr(f"{roi.name}.roi", roi.tobytes())
-    notes = ["The pixel size, the interval and the measurements have no place in an ROI."]
+    notes = ["Measurements have no place in an ROI; ImageJ keeps the pixel size with its image."]
     if composite:
         notes.append(f"{composite} cells have holes or several pieces; they are composite ROIs.")
     return tuple(notes)

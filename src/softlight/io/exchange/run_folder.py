@@ -59,8 +59,7 @@ def read_run(path: Path | str, *, movie: str | None = None) -> TrackedMovie:
     name = names[0] if movie is None else movie
     if name not in names:
         raise ExchangeError(f"{path.name} has no movie {name!r}; it has {', '.join(names[:8])}.")
-    objects = _rows(read_table(path, "objects"), name, path, several=len(names) > 1)
-    tracks = _rows(read_table(path, "tracks"), name, path, several=len(names) > 1)
+    objects, tracks = (_table(path, what, name, len(names)) for what in ("objects", "tracks"))
     masks = path / "labels" / f"{name}.tif"
     facts = _facts(path, name, objects)
     return ready(
@@ -76,14 +75,14 @@ def read_run(path: Path | str, *, movie: str | None = None) -> TrackedMovie:
     )
 
 
-def _rows(
-    table: pd.DataFrame | None, name: str, path: Path, *, several: bool
-) -> pd.DataFrame | None:
-    """The rows of one movie, without the column that tells movies apart."""
+def _table(path: Path, what: str, name: str, movies: int) -> pd.DataFrame | None:
+    """The rows of one movie: from the table of its own, else out of the one of all movies."""
+    own = read_table(path / "positions" / name, what)
+    table = read_table(path, what) if own is None else own
     if table is None:
         return None
     if MOVIE not in table:
-        if several:
+        if movies > 1 and own is None:
             raise ExchangeError(
                 f"{path.name} holds several movies, but its tables have no column movie."
             )

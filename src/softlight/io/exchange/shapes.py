@@ -66,6 +66,7 @@ def movie_of_shapes(
             tracks=tracks,
             pixel_size_um=facts.get("pixel_size_um"),
             frame_interval_min=facts.get("frame_interval_min"),
+            shape=(len(per_frame), height, width),
             notes=notes,
         )
     )

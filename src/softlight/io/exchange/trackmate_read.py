@@ -270,7 +270,7 @@ def _movie(name: str, spots: list[_Spot], content: _Content, pixel: float) -> Tr
     for spot, label in zip(spots, labels.tolist(), strict=True):
         outlines[spot.frame].append((label, [_ring(spot, name, pixel)]))
     frames = drawn_frames(outlines, *shape[1:], name)
-    return TrackedMovie(name=name, labels=frames, objects=locate_cells(frames))
+    return TrackedMovie(name=name, labels=frames, objects=locate_cells(frames), shape=shape)
 
 
 def _ring(spot: _Spot, name: str, pixel: float) -> NDArray[np.float64]:
