@@ -8,7 +8,7 @@ import pytest
 from tests.cases import discs, tiny_recipe, write_discs
 
 from softlight.config import ConfigError, ModelConfig, ModelSpec, PreprocessConfig, parse_recipe
-from softlight.data.samples import Annotated, Sample
+from softlight.data.loader import Decoded
 from softlight.data.targets import TARGETS
 from softlight.inference.predict import Segmenter
 from softlight.recipes.segment import Options, divide_cells, label_cells
@@ -29,6 +29,10 @@ def true_maps(target: str) -> np.ndarray:
     return np.concatenate([(LABELS > 0)[None].astype(np.float32), TARGETS[target](LABELS)])
 
 
+def decoded(labels: np.ndarray) -> Decoded:
+    return Decoded("a", IMAGE[None], (labels > 0).astype(np.int32), None, labels=labels)
+
+
 class Knowing(Segmenter):
     """Gives the true maps, whatever it is shown."""
 
@@ -36,11 +40,8 @@ class Knowing(Segmenter):
         self.spec = spec
         self._maps = maps
 
-    def maps(self, *_: Any, **__: Any) -> np.ndarray:
+    def prepared(self, *_: Any, **__: Any) -> np.ndarray:
         return self._maps
-
-    def scale_for(self, *_: Any, **__: Any) -> float:
-        return 1.0
 
 
 @pytest.mark.parametrize("target", ["distance", "flow"])
@@ -58,17 +59,17 @@ def test_undivided_cells_are_connected_pieces() -> None:
 def test_tuning_finds_the_threshold_that_the_maps_need() -> None:
     maps = true_maps("distance")
     maps[0] = np.where(LABELS > 0, 0.7, 0.55)  # at 0.5 everything would be cell
-    sample = Sample("a", "g", lambda: Annotated(IMAGE, LABELS))
+    item = decoded(LABELS)
     seen: list[tuple[int, int]] = []
     spec = tune(
-        Knowing(spec_of("distance"), maps), [sample], progress=lambda *done: seen.append(done)
+        Knowing(spec_of("distance"), maps), [item], progress=lambda *done: seen.append(done)
     )
     assert spec.threshold == 0.6
     assert seen == [(1, 1)]
 
 
 def test_images_without_cells_tune_nothing() -> None:
-    empty = Sample("a", "g", lambda: Annotated(IMAGE, np.zeros_like(LABELS)))
+    empty = decoded(np.zeros_like(LABELS))
     spec = spec_of("distance", threshold=0.37)
     assert tune(Knowing(spec, true_maps("distance")), [empty]) == spec
 

@@ -51,6 +51,11 @@ class Segmenter:
         precision: Precision = "auto",
         tile: int = 0,
     ) -> None:
+        if spec.target == "image":
+            raise ValueError(
+                f"The model {spec.name!r} restores images and finds no cells. Train from it with "
+                "annotated images: softlight train --init MODEL."
+            )
         self.spec = spec
         self.device = choose_device(device)
         self.bf16 = precision == "bf16" or (precision == "auto" and is_fast_in_bf16(self.device))
@@ -95,17 +100,26 @@ class Segmenter:
         """
         raw_image = np.asarray(raw_image)
         image = self.preprocessor.image(raw_image, pixel_size_um=pixel_size_um)
-        if flips:
-            result = self._flipped(image, progress=progress)
-        else:
-            result = self._predict(image, progress=progress)
+        result = self.prepared(image, flips=flips, progress=progress)
+        back = self.preprocessor.back(result, raw_image.shape[:2])
+        return np.asarray(back, np.float32)
+
+    def prepared(
+        self,
+        image: Array,
+        *,
+        flips: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Array:
+        """All outputs (K, Y, X) for an image (C, Y, X) that went through the preprocessing."""
+        predict = self._flipped if flips else self._predict
+        result = predict(image, progress=progress)
         if not np.isfinite(result).all():
             raise ValueError(
                 f"The network {self.spec.name!r} gave NaN or infinity for this image; check the "
                 'image for absurd values, or use precision="32".'
             )
-        back = self.preprocessor.back(result, raw_image.shape[:2])
-        return np.asarray(back, np.float32)
+        return result
 
     def probability(
         self,

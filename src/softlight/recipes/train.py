@@ -15,7 +15,7 @@ from softlight.config import ConfigError, LossConfig, LossTerm, ModelSpec, Recip
 from softlight.data.augment import Augmenter
 from softlight.data.loader import Cache, Decoded, TrainingBatches, count_classes, decode
 from softlight.data.normalize import Preprocessor
-from softlight.data.samples import Progress, listed
+from softlight.data.samples import Progress, counted, listed
 from softlight.data.splits import Split, spread
 from softlight.data.unlabelled import doubting
 from softlight.inference.predict import Segmenter
@@ -98,10 +98,12 @@ def train(
         )
         judges = spread(held_out, MOST_VALIDATED) if held_out else spread(training, MOST_REVISITED)
         result = trainer.fit(batches, judges, resume=resume)
-    spec = _spec(recipe, training, len(held_out), provenance or {})
-    if recipe.target != "classes":
-        judged = apart or split.train
-        spec = tune(Segmenter(result.network, spec), spread(judged, MOST_TUNED), progress=tuning)
+        spec = _spec(recipe, training, len(held_out), provenance or {})
+        if recipe.target != "classes":
+            judges = spread(held_out or training, MOST_TUNED)
+            for callback in callbacks:
+                callback.noted(f"Thresholds are tried on {counted(len(judges), 'image')}.")
+            spec = tune(Segmenter(result.network, spec), judges, progress=tuning)
     spec = save_model(out, result.network, spec, card=_card(spec, result))
     return Trained(out, spec, result, split)
 

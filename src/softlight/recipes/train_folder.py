@@ -29,6 +29,7 @@ def train_folder(
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
     decoding: Callable[[int, int], None] | None = None,
+    tuning: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train a model on the annotated images of a folder, with pictures and a report.
@@ -44,6 +45,7 @@ def train_folder(
         resume: go on from the last checkpoint in ``out``.
         callbacks: who watches, beside the pictures.
         decoding: told (done, total) while the images are read.
+        tuning: told (done, total) while thresholds are tried.
         note: told what was found and decided.
     """
     dataset = open_dataset(data, annotation=annotation, progress=decoding)
@@ -80,6 +82,7 @@ def train_folder(
         callbacks=[pictures, *callbacks],
         provenance={"data": dataset.name, "licence_of_data": licence or "not stated"},
         decoding=decoding,
+        tuning=tuning,
     )
     pictures.curves(trained.result.history)  # the last epochs too
     training_page(trained, chosen, dataset)

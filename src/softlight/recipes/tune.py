@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from softlight.config import ModelSpec
-from softlight.data.samples import Progress, Sample
+from softlight.data.loader import Decoded
+from softlight.data.samples import Progress
 from softlight.evaluate.instance import score_instances
 from softlight.inference.predict import Segmenter
 from softlight.recipes.segment import Options, divide_cells
@@ -21,11 +22,12 @@ DIPS = {
 
 
 def tune(
-    segmenter: Segmenter, samples: Sequence[Sample], *, progress: Progress | None = None
+    segmenter: Segmenter, images: Sequence[Decoded], *, progress: Progress | None = None
 ) -> ModelSpec:
     """The model's description with the thresholds that give the highest mean AP on these images.
 
-    All combinations are tried; images without any annotated cell say nothing and are left out.
+    All combinations are tried, on the network's own grid; images without any annotated cell say
+    nothing and are left out.
     """
     spec = segmenter.spec
     candidates = [
@@ -37,20 +39,16 @@ def tune(
         )
         for foreground, dip in itertools.product(FOREGROUND, DIPS[spec.target])
     ]
-    scores = np.full((len(samples), len(candidates)), np.nan)
-    for row, sample in enumerate(samples):
-        annotated = sample.read()
-        if not annotated.labels.any():
-            continue
-        size = annotated.pixel_size_um
-        maps = segmenter.maps(annotated.image, pixel_size_um=size)
-        scale = segmenter.scale_for(annotated.image.shape, size)
-        for column, candidate in enumerate(candidates):
-            cells = divide_cells(maps, candidate, Options(), scale=scale)
-            scored = score_instances(annotated.labels, cells, valid=annotated.valid)
-            scores[row, column] = scored["ap"]
+    scores = np.full((len(images), len(candidates)), np.nan)
+    for row, item in enumerate(images):
+        if item.labels is not None and item.labels.any():
+            maps = segmenter.prepared(item.image)
+            for column, candidate in enumerate(candidates):
+                cells = divide_cells(maps, candidate, Options())
+                scored = score_instances(item.labels, cells, valid=item.valid)
+                scores[row, column] = scored["ap"]
         if progress is not None:
-            progress(row + 1, len(samples))
+            progress(row + 1, len(images))
     known = scores[np.isfinite(scores).all(axis=1)]
     if not len(known):
         return spec

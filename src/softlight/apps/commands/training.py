@@ -122,7 +122,11 @@ def train(
     settings = _settings(sets, minutes=minutes, epochs=epochs, device=device, seed=seed)
     if auto_balance:
         settings["train.auto_balance"] = True
-    with interruptible(_how_to_resume(out)), counting("Reading images") as progress:
+    with (
+        interruptible(_how_to_resume(out)),
+        counting("Reading images") as progress,
+        counting("Trying thresholds") as tuning,
+    ):
         trained = train_folder(
             recipe,
             data,
@@ -134,6 +138,7 @@ def train(
             resume=resume,
             callbacks=[TrainingLines(recipe or "chosen settings")],
             decoding=progress,
+            tuning=tuning,
             note=say,
         )
     say(f"Stopped: {trained.result.stopped_by}. Best epoch: {trained.result.best_epoch}.")
