@@ -26,6 +26,7 @@ from softlight.track.settings import LinkSettings
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,19 @@ def link_frames(
     *,
     overlaps: Overlaps | None,
     settings: LinkSettings,
+    aside: Bools | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Links:
-    """Every frame linked to the next that holds cells, if it is not farther than a gap may be."""
+    """Every frame linked to the next that holds cells, if it is not farther than a gap may be.
+
+    Args:
+        motion: of the cells; their steps are filled in.
+        costs: of the movie.
+        overlaps: of masks.
+        settings: how cells are linked.
+        aside: masks that are no cell's own and get no link.
+        progress: told (frames done, frames in all).
+    """
     cells = motion.cells
     after = np.full(len(cells), -1, np.int64)
     before = np.full(len(cells), -1, np.int64)
@@ -134,6 +145,8 @@ def link_frames(
             source, target, gain = pair_links(
                 motion, costs, one=one, two=two, overlaps=overlaps, settings=settings
             )
+            if aside is not None:
+                gain = np.where(aside[source] | aside[target], 0.0, gain)
             chosen = best_links(source, target, gain)
             source, target = source[chosen], target[chosen]
             after[source], before[target] = target, source

@@ -16,8 +16,9 @@ from softlight.track.link import Links
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-INSIDE = 0.5  # of a cell that must lie in the mask that swallows it
-NEAR_AREA = 0.35  # |log(area of the mask / area of the cells before)|, at most
+LEAST_PART = 0.15  # of the mask that each cell in it must have
+INSIDE = 0.6  # of a cell that must lie in the mask that swallows it
+NEAR_AREA = 0.25  # |log(area of the mask / area of the cells before)|, at most
 P_HIDDEN = 0.5  # a swallowed cell stays hidden for another frame
 P_DIVIDES_MERGED = 0.02  # how much likelier a mask that was two comes apart than divides
 
@@ -28,6 +29,7 @@ class Merges:
 
     into: Ints  # for each cell the mask of the next frame that swallows it with others; or -1
     merged: Bools  # for each mask
+    brief: Bools  # the merged that come apart again in the next frame: no cell's own mask
 
     def lately(self, links: Links, frames: int) -> Bools:
         """Masks that are merged, or were so many frames ago or less."""
@@ -41,22 +43,31 @@ class Merges:
 
 def no_merges(count: int) -> Merges:
     """None, among so many cells."""
-    return Merges(np.full(count, -1, np.int64), np.zeros(count, bool))
+    nowhere = np.zeros(count, bool)
+    return Merges(np.full(count, -1, np.int64), nowhere, nowhere)
 
 
 def find_merges(overlaps: Overlaps) -> Merges:
     """The merges of a movie: two cells or more lie in one mask, as large as they are together."""
     source, target = np.divmod(overlaps.key, max(overlaps.size, 1))
-    inside = overlaps.shared >= INSIDE * overlaps.areas[source]
-    source, target = source[inside], target[inside]
-    count = np.bincount(target, minlength=overlaps.size)
-    together = np.bincount(target, weights=overlaps.areas[source], minlength=overlaps.size)
-    off = np.log(np.maximum(overlaps.areas, 1) / np.maximum(together, 1))
-    merged = (count > 1) & (np.abs(off) <= NEAR_AREA)
-    found = no_merges(overlaps.size)
-    swallowed = merged[target]
-    found.into[source[swallowed]] = target[swallowed]
-    return Merges(found.into, merged)
+    into, merged = _covering(overlaps, source, target)
+    _, apart = _covering(overlaps, target, source)
+    return Merges(into, merged, merged & apart)
+
+
+def _covering(overlaps: Overlaps, part: Ints, whole: Ints) -> tuple[Ints, Bools]:
+    """For each cell the mask that covers it with others, and the masks that do so."""
+    size, areas = overlaps.size, overlaps.areas
+    inside = (overlaps.shared >= INSIDE * areas[part]) & (areas[part] >= LEAST_PART * areas[whole])
+    part, whole = part[inside], whole[inside]
+    count = np.bincount(whole, minlength=size)
+    together = np.bincount(whole, weights=areas[part], minlength=size)
+    off = np.log(np.maximum(areas, 1) / np.maximum(together, 1))
+    covering = np.asarray((count > 1) & (np.abs(off) <= NEAR_AREA))
+    into = np.full(size, -1, np.int64)
+    covered = covering[whole]
+    into[part[covered]] = whole[covered]
+    return into, covering
 
 
 def merge_table(cells: Detections, merges: Merges) -> pd.DataFrame:

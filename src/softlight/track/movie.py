@@ -79,8 +79,15 @@ def track_cells(
         overlaps = mask_overlaps(cells, labels, shift)
     costs = learn_costs(cells, places, overlaps=overlaps, shape=shape, settings=settings)
     moving = motion(cells, places)
-    links = link_frames(moving, costs, overlaps=overlaps, settings=settings, progress=progress)
     merges = no_merges(len(cells)) if overlaps is None else find_merges(overlaps)
+    links = link_frames(
+        moving,
+        costs,
+        overlaps=overlaps,
+        settings=settings,
+        aside=merges.brief if settings.max_gap_frames else None,
+        progress=progress,
+    )
     events, costs = _events(moving, costs, links, overlaps, merges, settings)
     table, tracks = numbered(objects, cells, links, events)
     return Tracked(
