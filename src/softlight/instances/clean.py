@@ -77,7 +77,7 @@ def _longest_border(
     pieces: NDArray[np.integer], kept: NDArray[np.bool_], area: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """For each piece that is not kept, the kept or larger one that it shares most border with."""
-    froms, tos = [], []
+    starts, ends = [], []
     for one, other in (
         (np.s_[:, :-1], np.s_[:, 1:]),
         (np.s_[:-1], np.s_[1:]),
@@ -87,9 +87,9 @@ def _longest_border(
         at = np.nonzero(pieces[one] != pieces[other])
         p, q = pieces[one][at], pieces[other][at]
         both = (p > 0) & (q > 0)
-        froms += [p[both], q[both]]
-        tos += [q[both], p[both]]
-    start, end = np.concatenate(froms).astype(np.int64), np.concatenate(tos)
+        starts += [p[both], q[both]]
+        ends += [q[both], p[both]]
+    start, end = np.concatenate(starts).astype(np.int64), np.concatenate(ends)
     larger = (area[end] > area[start]) | ((area[end] == area[start]) & (end < start))
     fits = ~kept[start] & (kept[end] | larger)
     pairs, shared = np.unique(start[fits] * len(kept) + end[fits], return_counts=True)
