@@ -78,7 +78,7 @@ TABLE: list[Row] = [
     ("analyze", "--max-distance-px", ["9"], "settings/link/max_distance_px", 9.0),
     ("analyze", "--max-gap-frames", ["1"], "settings/link/max_gap_frames", 1),
     ("analyze", "--no-divisions", [], "settings/link/divisions", False),
-    ("analyze", "--no-repair", [], "settings/repair", False),
+    ("analyze", "--repair", ["off"], "settings/repair", False),
     ("analyze", "--ome-zarr", ["0.4"], "settings/options/ome_zarr", "0.4"),
     ("analyze", "--ome-zarr", ["none"], "settings/options/ome_zarr", None),
     ("analyze", "--resume", [], "resume", True),
@@ -157,7 +157,6 @@ PRINTED = {  # see test_segment_command and its like, and the last test here
 DEFAULTS = {  # the other sides of --no-split and its like
     ("segment", "--split"),
     ("analyze", "--divisions"),
-    ("analyze", "--repair"),
 }
 
 

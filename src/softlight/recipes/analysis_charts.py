@@ -106,7 +106,8 @@ def track_charts(tables: Tables, facts: dict[str, Any]) -> list[Chart]:
     side = pixel if length == "um" else 1.0
     height, width = (float(one) * side for one in facts["shape"])
     divided = int((tracks["parent_id"] > 0).sum())
-    charts = chart(
+    charts = _msd_chart(tables) + _area_chart(objects, length) + _speed_chart(tables["kinetics"])
+    charts += chart(
         track_figure,
         objects,
         shape=(height, width),
@@ -114,24 +115,25 @@ def track_charts(tables: Tables, facts: dict[str, Any]) -> list[Chart]:
         alt=f"The ways of {len(tracks)} tracks over the field of view",
         caption="Each track from pale to strong, a dot at its end.",
     )
-    charts += chart(
+    return charts + chart(
         lineage_figure,
         tracks,
         per_frame=1.0 if interval is None else interval / 60,
         time="frame" if interval is None else "h",
         alt=f"Family trees; {divided} tracks have a mother",
-        caption="One line a cell, from its first to its last frame; daughters branch off.",
+        caption="One line a cell, from its birth or first frame to its last; daughters branch off.",
     )
-    charts += _msd_chart(tables)
-    shown = {"um": "µm", "px": "px"}[length]
-    charts += chart(
+
+
+def _area_chart(objects: pd.DataFrame, length: str) -> list[Chart]:
+    unit = {"um": "µm²", "px": "px"}[length]
+    return chart(
         histogram_figure,
-        objects[f"area_{length}2" if length == "um" else "area_px"].to_numpy(float),
+        objects["area_um2" if length == "um" else "area_px"].to_numpy(float),
         title="Areas",
-        label=f"area of a cell in a frame ({shown}²)" if length == "um" else "area (px)",
+        label=f"area of a cell in a frame ({unit})",
         alt="How often each cell area comes",
     )
-    return charts + _speed_chart(tables["kinetics"])
 
 
 def _speed_chart(kinetics: pd.DataFrame) -> list[Chart]:

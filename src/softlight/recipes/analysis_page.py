@@ -141,27 +141,28 @@ def _overview(
         )
     if len(done) > 1:
         blocks += _curves(out, done)
-    blocks.append(Table(_shown(positions), caption="Every position; more is in positions.csv."))
+    caption = "Every position; more is in positions.csv."
+    blocks.append(Table(_shown(positions), caption=caption, digits=1))
     return blocks
 
 
 def _shown(positions: pd.DataFrame) -> pd.DataFrame:
     """The columns of the positions that a reader looks for first."""
     table = pd.DataFrame({"position": positions["position"], "status": positions["status"]})
-    for name in ("condition", "dose", "unit"):
-        if name in positions:
-            table[name] = positions[name]
+    if "condition" in positions:
+        table["condition"] = positions["condition"]
+        doses = positions["dose"].map("{:g}".format) + " " + positions["unit"]
+        table["dose"] = doses.where(positions["dose"].notna(), "")
     for name in ("frames", "cells_first", "cells_last"):
         table[name.replace("_", ", ")] = _column(positions, name).round().astype("Int64")
     for name in ("confluence_first", "confluence_last"):
-        values = 100 * _column(positions, name)
-        table[f"{name.replace('_', ', ')} (%)"] = values.round(1).map("{:.1f}".format)
+        table[f"{name.replace('_', ', ')} (%)"] = 100 * _column(positions, name)
     for name in ("tracks", "divisions"):
         table[name] = _column(positions, name).round().astype("Int64")
     for column in positions:
         quantity, found, unit = str(column).partition("_doubling_time_")
         if found and not unit.startswith(("low", "high")):
-            table[f"doubling of {quantity} ({unit})"] = positions[column].map("{:.1f}".format)
+            table[f"doubling of {quantity} ({unit})"] = positions[column]
     table["warnings"] = positions["warnings"]
     return table
 

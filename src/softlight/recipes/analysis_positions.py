@@ -30,6 +30,7 @@ def summary_of(tables: dict[str, pd.DataFrame]) -> Row:
         found |= {f"{name}_first": float(values[0]), f"{name}_last": float(values[-1])}
     found["tracks"] = len(tracks)
     found["divisions"] = int((tables["rates"].set_index("event")["events"]).get("division", 0))
+    found["edits"] = len(tables["edits"])
     for quantity in QUANTITIES:
         for column, value in growth[quantity].items():
             if str(column).startswith(("growth_rate_", "doubling_time_")):

@@ -37,7 +37,18 @@ from softlight.recipes.analyze_movie import Measured, analyze_movie, write_zarr
 from softlight.recipes.positions import Position, find_positions
 from softlight.recipes.provenance import stamp
 
-TABLES = ("objects", "tracks", "kinetics", "population", "growth", "rates", "msd", "motion")
+TABLES = (
+    "objects",
+    "tracks",
+    "divisions",
+    "edits",
+    "kinetics",
+    "population",
+    "growth",
+    "rates",
+    "msd",
+    "motion",
+)
 
 
 @dataclass

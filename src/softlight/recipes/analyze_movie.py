@@ -25,7 +25,10 @@ from softlight.recipes.analysis_settings import AnalyzeSettings
 from softlight.recipes.given_labels import labels_of
 from softlight.recipes.positions import Position
 from softlight.recipes.segment import label_cells
-from softlight.track.movie import track_cells
+from softlight.track.lineage import build_lineage, division_table
+from softlight.track.movie import Tracked, track_cells
+from softlight.track.repair import COLUMNS as EDIT_COLUMNS
+from softlight.track.repair import repair
 
 Labels = NDArray[np.int32]
 Finder = Callable[[int, NDArray[Any]], Labels]  # the labels of a frame, from its number and pixels
@@ -64,9 +67,16 @@ def analyze_movie(
     movie = position.open(settings.reading)
     find = _finder(position, cells, movie, settings, only=only)
     objects, frames = _find_cells(movie, find, target, progress)
+    tracked = track_cells(objects, labels=open_label_movie(target), settings=settings.link)
+    edits = pd.DataFrame(columns=EDIT_COLUMNS)
+    found = isinstance(cells, Segmenter)
+    if found if settings.repair is None else settings.repair:
+        tracked, edits = _mended(tracked, movie, target, settings)
     labels = open_label_movie(target)
-    tracked = track_cells(objects, labels=labels, settings=settings.link)
-    tables = {"objects": tracked.objects, "tracks": tracked.tracks}
+    tables = {"objects": tracked.objects, "tracks": tracked.tracks, "edits": edits}
+    tables["divisions"] = division_table(
+        build_lineage(tracked.tracks), frame_interval_min=movie.frame_interval_min
+    )
     tables |= motion_tables(tracked.objects, tracked.tracks, tracked.drift, movie)
     tables |= population_tables(tracked.objects, tracked.tracks, frames, movie)
     return Measured(
@@ -125,7 +135,7 @@ def _find_cells(
             if not row["missing"]:
                 raw = movie.frame(t)
                 labels = find(t, raw)
-                image = movie.grey(t) if movie.colour else raw
+                image = _measured_image(movie, t, raw)
                 tables.append(
                     measure_frame(labels, image, frame=t, pixel_size_um=movie.pixel_size_um)
                 )
@@ -135,6 +145,36 @@ def _find_cells(
             if progress is not None:
                 progress(t + 1, len(movie))
     return pd.concat(tables, ignore_index=True), pd.DataFrame(rows)
+
+
+def _measured_image(movie: Movie, t: int, raw: NDArray[Any]) -> NDArray[Any]:
+    """The frame whose grey values are measured: colours as grey, channels as they are."""
+    return movie.grey(t) if movie.colour else raw
+
+
+def _mended(
+    tracked: Tracked, movie: Movie, target: Path, settings: AnalyzeSettings
+) -> tuple[Tracked, pd.DataFrame]:
+    """(tracks of the mended labels, the log of edits); the labels in ``target`` are replaced."""
+    repaired = repair(open_label_movie(target), tracked)
+    if repaired.edits.empty:
+        return tracked, repaired.edits
+    changed = sorted(set(repaired.edits["frame"].tolist()))
+    objects = tracked.objects.drop(columns="track_id")
+    tables = [objects[~objects["frame"].isin(changed)]]
+    with label_writer(target) as add:
+        for t, labels in enumerate(repaired.labels):
+            add(labels)
+            if t in changed:
+                image = _measured_image(movie, t, movie.frame(t))
+                tables.append(
+                    measure_frame(labels, image, frame=t, pixel_size_um=movie.pixel_size_um)
+                )
+    objects = pd.concat(tables, ignore_index=True).sort_values(
+        ["frame", "label"], ignore_index=True
+    )
+    again = track_cells(objects, labels=open_label_movie(target), settings=settings.link)
+    return again, repaired.edits
 
 
 def motion_tables(

@@ -65,5 +65,5 @@ def plain_logs(axis: Axis, values: npt.NDArray[np.float64]) -> None:
     elif ratio < 30:
         subs = (1, 2, 3, 5)
     axis.set_major_locator(LogLocator(subs=subs))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -14,10 +14,10 @@ from matplotlib.ticker import MaxNLocator
 
 from softlight.report.charts import ChartError
 from softlight.report.ink import DARK, LIGHT, new_figure, plain_logs, png
+from softlight.track.lineage import build_lineage, tree_layout
 
 _MOST_TRACKS = 3000
 _MOST_FAMILIES = 24
-_MOST_MEMBERS = 64  # a larger family cannot be read
 _BINS = 40
 _FINE_DPI = 120  # thousands of lines make a large file
 
@@ -68,7 +68,9 @@ def _fading(ax: Axes, ways: Sequence[npt.NDArray[np.float64]], palette: Sequence
     together = np.concatenate(colours)
     ax.add_collection(LineCollection(segments, colors=list(together), linewidths=1.1))
     ends = np.stack([places[-1] for places in ways])
-    ax.scatter(ends[:, 0], ends[:, 1], s=5, c=[colour[-1] for colour in colours], linewidths=0, zorder=3)
+    ax.scatter(
+        ends[:, 0], ends[:, 1], s=5, c=[colour[-1] for colour in colours], linewidths=0, zorder=3
+    )
 
 
 def lineage_figure(
@@ -84,87 +86,40 @@ def lineage_figure(
         time: Its unit, as the axis tells it.
         dark: Whether the page behind is dark.
     """
-    families = _families(tracks)
-    if not families:
+    layout = tree_layout(build_lineage(tracks), families_only=True)
+    if layout.empty:
         raise ChartError("No cell divided; there is no family tree to draw.")
+    sizes = layout.groupby("root_id")["track_id"].size().sort_values(ascending=False, kind="stable")
+    shown = sizes.index[:_MOST_FAMILIES].tolist()
+    members = layout.loc[layout["root_id"].isin(shown), "track_id"]
+    layout = tree_layout(build_lineage(tracks[tracks["track_id"].isin(members)]))
+    leaves = layout["place"].max() + 1
     ink = DARK if dark else LIGHT
-    shown = families[:_MOST_FAMILIES]
-    leaves = sum(sum(not row.children for row in family) for family in shown)
-    figure, (ax,) = new_figure(1, ink, height=float(np.clip(0.9 + 0.13 * leaves, 2.2, 9.0)))
-    top = 0.0
-    for number, family in enumerate(shown):
-        top = _draw_family(ax, family, top, per_frame, ink.many[number % len(ink.many)]) + 1.0
-    ax.set_ylim(top - 0.5, -1)
+    figure, (ax,) = new_figure(1, ink, height=float(np.clip(0.9 + 0.12 * leaves, 2.2, 9.0)))
+    for number, root in enumerate(shown):
+        _draw_family(ax, layout[layout["root_id"] == root], per_frame, ink.many[number % 6])
+    ax.invert_yaxis()
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel(f"time ({time})" if time != "frame" else "frame")
-    some = f", the largest {len(shown)} of {len(families)}" if len(families) > len(shown) else ""
+    some = f", the largest {len(shown)} of {len(sizes)}" if len(sizes) > len(shown) else ""
     ax.set_title(f"Family trees{some}", loc="left", color=ink.text)
     return png(figure)
 
 
-class _Member:
-    """One track of a family tree."""
-
-    def __init__(self, first: float, last: float) -> None:
-        self.first, self.last = first, last
-        self.children: list[_Member] = []
-        self.height = 0.0
-
-
-def _families(tracks: pd.DataFrame) -> list[list[_Member]]:
-    """The members of each family with a division, mother before daughters; the largest first."""
-    names = ("track_id", "first_frame", "last_frame")
-    ids, first, last = (tracks[name].tolist() for name in names)
-    members = {
-        int(track): _Member(float(begin), float(end))
-        for track, begin, end in zip(ids, first, last, strict=True)
-    }
-    roots = []
-    for track, parent in zip(
-        tracks["track_id"].tolist(), tracks["parent_id"].tolist(), strict=True
-    ):
-        if parent in members and parent != track:
-            members[parent].children.append(members[track])
-        else:
-            roots.append(members[track])
-    families = [_below(root) for root in roots if root.children]
-    families = [family[:_MOST_MEMBERS] for family in families]
-    return sorted(families, key=len, reverse=True)
-
-
-def _below(root: _Member) -> list[_Member]:
-    found, waiting = [], [root]
-    while waiting:
-        member = waiting.pop()
-        found.append(member)
-        waiting += reversed(member.children)
-    return found
-
-
-def _draw_family(
-    ax: Axes, family: Sequence[_Member], top: float, per_frame: float, colour: str
-) -> float:
-    """Draw one tree from ``top`` downward; the first height below it."""
-    kept = set(map(id, family))
-    for member in reversed(family):  # daughters come before their mother here
-        below = [child for child in member.children if id(child) in kept]
-        if below:
-            member.height = (below[0].height + below[-1].height) / 2
-        else:
-            member.height = top
-            top += 1.0
-    for member in family:
-        end = member.last
-        for child in member.children:
-            if id(child) in kept:
-                end = max(end, child.first)
-                ax.plot([child.first * per_frame] * 2, [member.height, child.height], color=colour)
-        ax.plot([member.first * per_frame, end * per_frame], [member.height] * 2, color=colour)
-        if not member.children:
-            ax.plot(member.last * per_frame, member.height, "o", color=colour, markersize=2.5)
-    return top
+def _draw_family(ax: Axes, family: pd.DataFrame, per_frame: float, colour: str) -> None:
+    """A line for each cell, and one from the end of its mother to its beginning."""
+    first, last, place, parent = (
+        family[name].to_numpy(float)
+        for name in ("first_frame", "last_frame", "place", "parent_place")
+    )
+    begin = np.where(np.isfinite(parent), family["parent_last_frame"].to_numpy(float), first)
+    ax.hlines(place, begin * per_frame, last * per_frame, color=colour, linewidth=1.4)
+    born = np.isfinite(parent)
+    ax.vlines(begin[born] * per_frame, parent[born], place[born], color=colour, linewidth=1.4)
+    mothers = family["track_id"].isin(family["parent_id"]).to_numpy()
+    ax.plot(last[~mothers] * per_frame, place[~mothers], "o", color=colour, markersize=2.5)
 
 
 def msd_figure(

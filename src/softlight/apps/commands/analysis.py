@@ -65,8 +65,11 @@ def analyze(
         bool, typer.Option("--divisions/--no-divisions", help="Whether cells may divide.")
     ] = True,
     repair: Annotated[
-        bool, typer.Option("--repair/--no-repair", help="Mend cells wrong in one frame only.")
-    ] = True,
+        Literal["auto", "on", "off"],
+        typer.Option(
+            help="Mend cells wrong in one frame only; auto: those of a model, not labels."
+        ),
+    ] = "auto",
     ome_zarr: Annotated[
         Literal["0.4", "0.5", "none"],
         typer.Option("--ome-zarr", help="Version of the OME-Zarr of images and labels."),
@@ -91,7 +94,7 @@ def analyze(
         link=LinkSettings(
             max_gap_frames=max_gap_frames, max_distance_px=max_distance_px, divisions=divisions
         ),
-        repair=repair,
+        repair={"auto": None, "on": True, "off": False}[repair],
         separate=separate,
     )
     cells = _cells(model, labels, device)
