@@ -18,7 +18,8 @@ Pixels = Annotated[int, Field(ge=1)]
 Size = Annotated[float, Field(gt=0)]
 # What a network learns of each pixel: its class, or the foreground and two maps that tell one cell
 # from the next: how deep in its cell and how near its middle, or which way its middle lies.
-Target = Literal["classes", "distance", "flow"]
+# Or, without any annotation: the image as it was before it was made worse.
+Target = Literal["classes", "distance", "flow", "image"]
 CELL_MAPS = 3  # the foreground and the two maps
 
 
@@ -72,6 +73,25 @@ class AugmentConfig(_Frozen):
     noise: Annotated[float, Field(ge=0)] = 0.0  # sd of the added Gaussian noise, up to
     blur_px: Annotated[float, Field(ge=0)] = 0.0  # Gaussian sigma, up to
     probability: Fraction = 1.0  # of each photometric change and of the elastic one
+
+
+class DegradeConfig(_Frozen):
+    """How a crop is made worse, so that a network learns to restore it; drawn anew for each crop."""
+
+    blur_px: Annotated[float, Field(ge=0)] = 1.5  # Gaussian sigma, up to
+    factor: Range = (1.0, 4.0)  # resolution lost, between the two; 1 = none
+    photons: Range = (30.0, 1000.0)  # that a step of 1 in value is worth; 0 = no noise
+    covered: Fraction = 0.3  # share of the blocks that are covered, up to
+    block_px: Pixels = 16  # their side
+
+    @model_validator(mode="after")
+    def _ordered(self) -> DegradeConfig:
+        if not 1 <= self.factor[0] <= self.factor[1]:
+            raise ValueError("factor needs two numbers from 1 on, the lower first")
+        low, high = self.photons
+        if not (0 < low <= high or low == high == 0):
+            raise ValueError("photons needs two numbers above 0, the lower first, or [0, 0]")
+        return self
 
 
 class DataConfig(_Frozen):
@@ -196,6 +216,7 @@ class Recipe(_Frozen):
     target: Target = "classes"
     preprocess: PreprocessConfig = PreprocessConfig()
     augment: AugmentConfig = AugmentConfig()
+    degrade: DegradeConfig | None = None  # of target "image" only
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
@@ -207,7 +228,15 @@ class Recipe(_Frozen):
     @model_validator(mode="after")
     def _one_channel_per_output(self) -> Recipe:
         number, channels = len(self.classes), self.model.out_channels
-        if self.target != "classes":
+        if (self.target == "image") != (self.degrade is not None):
+            raise ValueError('degrade goes with target "image", and that with degrade')
+        if self.target == "image":
+            if channels != self.model.in_channels:
+                raise ValueError(
+                    f'target "image" needs as many model.out_channels as model.in_channels, not '
+                    f"{channels} and {self.model.in_channels}"
+                )
+        elif self.target != "classes":
             if (number, channels) != (2, CELL_MAPS):
                 raise ValueError(
                     f"target {self.target!r} needs two classes and model.out_channels = "
@@ -219,6 +248,60 @@ class Recipe(_Frozen):
                 + (", or 1 for foreground or not" if number == 2 else "")
             )
         return self
+
+
+class CalibrationConfig(_Frozen):
+    """How a cell's raw score becomes the probability that it is right (beta calibration).
+
+    logit of the probability = ``a`` ln(score) - ``b`` ln(1 - score) + ``c``.
+    """
+
+    a: Annotated[float, Field(ge=0)]
+    b: Annotated[float, Field(ge=0)]
+    c: float
+    cells: Annotated[int, Field(ge=0)] = 0  # that it was learned from
+    error: float | None = None  # expected calibration error, each image by the others
+
+
+class ErrorConfig(_Frozen):
+    """How far a number was from the truth on images held out: in logs a count, else in logits."""
+
+    centre: float  # mean of true less predicted
+    spread: Annotated[float, Field(ge=0)]  # standard deviation, in units of the expected one
+    images: Annotated[int, Field(ge=2)]
+    groups: Annotated[int, Field(ge=2)]  # wells or movies: images of one are wrong alike
+    per_cell: Annotated[float, Field(ge=0)] = 0.0  # expected variance that one cell would have
+    per_image: Annotated[float, Field(ge=0)] = 0.0  # expected variance left with many cells
+    reach_90: Annotated[float, Field(ge=0)] | None = None  # so far were 90 % of new images, by rank
+
+
+class TrustConfig(_Frozen):
+    """What the scores, counts and covered areas of a model are worth, where that was learned."""
+
+    source: Literal["images held out", "parts held out", "training images"]
+    images: Annotated[int, Field(ge=1)]
+    calibration: CalibrationConfig | None = None
+    count: ErrorConfig | None = None
+    confluence: ErrorConfig | None = None
+
+
+Quantiles = tuple[float, float, float]  # lowest, median, highest
+
+
+class SizeConfig(_Frozen):
+    """How scores tell the size of cells: in an image made ever larger, they rise at one size."""
+
+    score: Fraction  # the mean raw score that is passed
+    octaves: float  # log2 of the size at which it is, 0 = the size that the network was trained at
+    spread: Annotated[float, Field(ge=0)] | None = None  # standard deviation over training images
+
+
+class FingerprintConfig(_Frozen):
+    """What the training images were like, to tell when another one is not."""
+
+    images: Annotated[int, Field(ge=1)]
+    traits: dict[str, Quantiles]  # of softlight.measure.traits, over the images
+    size: SizeConfig | None = None
 
 
 class ModelSpec(_Frozen):
@@ -235,6 +318,8 @@ class ModelSpec(_Frozen):
     min_area_px: Annotated[int, Field(ge=0)] = 0  # smaller pieces are dropped
     pixel_size_um: float | None = None  # of the training images, where known
     cell_diameter_px: float | None = None  # median of the training cells, on the network's grid
+    trust: TrustConfig | None = None
+    fingerprint: FingerprintConfig | None = None
     weights_sha256: str = ""
     provenance: dict[str, str] = Field(default_factory=dict)  # version, commit, data, date
 

@@ -144,7 +144,8 @@ def test_a_movie_gives_a_stack(tmp_path: Path) -> None:
 
 
 def test_an_empty_image_is_a_warning_and_not_silence(tmp_path: Path) -> None:
-    file = write(tmp_path / "dark.tif", np.full((32, 32), DARK, np.uint8))
+    dark = (DARK + np.indices((32, 32)).sum(axis=0) % 3).astype(np.uint8)
+    file = write(tmp_path / "dark.tif", dark)
     (result,) = segment([file], bright_segmenter(), tmp_path / "out")
     assert "No cell was found in dark.tif" in result.warnings[0]
     assert "probability of 0.5 or more" in result.warnings[0]
@@ -158,7 +159,8 @@ def test_an_empty_image_is_a_warning_and_not_silence(tmp_path: Path) -> None:
 def test_an_image_full_of_cell_is_a_warning(tmp_path: Path) -> None:
     file = write(tmp_path / "full.tif", np.full((32, 32), BRIGHT, np.uint8))
     (result,) = segment([file], bright_segmenter(), tmp_path / "out")
-    assert "Nearly all of full.tif was called cell" in result.warnings[0]
+    assert "full.tif before you trust its cells, for it has the same value" in result.warnings[0]
+    assert "Nearly all of full.tif was called cell" in result.warnings[1]
 
 
 def test_the_threshold_is_the_models_or_the_one_asked() -> None:

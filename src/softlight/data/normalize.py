@@ -38,11 +38,21 @@ class Preprocessor:
     Args:
         config: The settings, as the saved model keeps them.
         in_channels: Channels that the network takes: 1 makes colour grey, 3 keeps it.
+        zoom: Frames are enlarged by this beside what the settings say, where their cells are not
+            of the size that the network knows.
     """
 
-    def __init__(self, config: PreprocessConfig, in_channels: int = 1) -> None:
+    def __init__(
+        self, config: PreprocessConfig, in_channels: int = 1, *, zoom: float = 1.0
+    ) -> None:
+        if not 1 / _LARGEST_SCALE <= zoom <= _LARGEST_SCALE:
+            raise PreprocessError(
+                f"The image would be resized {zoom:.3g} times for the model. Check the cell "
+                "diameter and the pixel size, or leave them out."
+            )
         self.config = config
         self.in_channels = in_channels
+        self.zoom = zoom
 
     def image(self, raw: Raw, *, pixel_size_um: float | None = None) -> Float:
         """The frame (Y, X[, C]) as float32 (C, Y, X), its intensities and size adjusted."""
@@ -83,6 +93,10 @@ class Preprocessor:
         self, shape: tuple[int, int], pixel_size_um: float | None = None
     ) -> tuple[float, float]:
         """Network pixels per pixel of the frame, along Y and X."""
+        scale_y, scale_x = self._unzoomed(shape, pixel_size_um)
+        return scale_y * self.zoom, scale_x * self.zoom
+
+    def _unzoomed(self, shape: tuple[int, int], pixel_size_um: float | None) -> tuple[float, float]:
         if self.config.resize_to is not None:
             return self.config.resize_to[0] / shape[0], self.config.resize_to[1] / shape[1]
         if self.config.pixel_size_um is None or pixel_size_um is None:
@@ -98,7 +112,7 @@ class Preprocessor:
         return scale, scale
 
     def _shape(self, shape: tuple[int, int], pixel_size_um: float | None) -> tuple[int, int]:
-        if self.config.resize_to is not None:
+        if self.config.resize_to is not None and self.zoom == 1:
             return self.config.resize_to
         scale_y, scale_x = self.scale_for(shape, pixel_size_um)
         return max(1, round(shape[0] * scale_y)), max(1, round(shape[1] * scale_x))

@@ -79,6 +79,16 @@ class Segmenter:
         model, spec = load_model(name_or_folder, folders=folders)
         return cls(model, spec, device=device, precision=precision, tile=tile)
 
+    def zoomed(self, zoom: float) -> Segmenter:
+        """The same network for images whose cells must be enlarged by this to be as in training."""
+        other = copy.copy(self)
+        other.preprocessor = Preprocessor(
+            self.spec.preprocess,
+            in_channels=self.spec.model.in_channels,
+            zoom=zoom * self.preprocessor.zoom,
+        )
+        return other
+
     def maps(
         self,
         raw_image: NDArray[np.generic],

@@ -8,25 +8,27 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from softlight.config import ModelSpec
 from softlight.data.samples import counted
-from softlight.inference.predict import Segmenter, class_probability, foreground_probability
-from softlight.instances.distance import split_by_distance
-from softlight.instances.flows import split_by_flow
-from softlight.instances.split import split_components, split_touching
+from softlight.evaluate.intervals import confluence_interval, count_interval
+from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
 from softlight.io.images import ImageError, Movie, find_images, open_movie
 from softlight.io.labels import label_writer, open_label_movie
 from softlight.io.zarr import write_ome_zarr
+from softlight.measure.morphology import measure_frame
+from softlight.recipes.divide import Found, find_cells, right_cells
+from softlight.recipes.divide import Options as Options
+from softlight.recipes.divide import divide_cells as divide_cells
+from softlight.recipes.divide import label_cells as label_cells
 from softlight.recipes.provenance import stamp
+from softlight.recipes.scale import fit_scale
+from softlight.recipes.suspect import faults_of, in_words
 
-DEFAULT_DIAMETER_PX = 20.0  # where the model does not know the size of its cells
 COLUMNS = [
     "file",
     "frame",
@@ -35,8 +37,13 @@ COLUMNS = [
     "confluence",
     "median_area_px",
     "median_area_um2",
+    "mean_score",
+    "cells_low",
+    "cells_high",
+    "confluence_low",
+    "confluence_high",
 ]
-CENTRES_APART = 0.25  # of a diameter, at least: the best on true masks (docs/reference/prediction)
+CELL_COLUMNS = ["file", "frame", "label", "y_px", "x_px", "area_px", "y_um", "x_um", "area_um2"]
 
 
 @dataclass(frozen=True)
@@ -47,17 +54,6 @@ class Reading:
     channel: int | None = None
     pixel_size_um: float | None = None
     interval_min: float | None = None
-
-
-@dataclass(frozen=True)
-class Options:
-    """How foreground becomes labels."""
-
-    threshold: float | None = None  # None: the model's own
-    min_area_px: int | None = None  # None: the model's own
-    touching: bool = True  # cut cells that touch; False leaves connected pieces
-    flips: bool = False  # average over mirror images
-    ome_zarr: Literal["0.4", "0.5"] | None = None  # also write images and labels in this version
 
 
 @dataclass
@@ -71,6 +67,10 @@ class SegmentedFile:
     pixel_size_um: float | None = None
     labels_path: Path | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
+    cells: list[pd.DataFrame] = field(default_factory=list)  # one row a cell, a table a frame
+    zoom: float = 1.0  # how many times it was enlarged for the network
+    notes: list[str] = field(default_factory=list)  # what was decided
+    unlike: str = ""  # why the image is unlike the training images; empty if it is like them
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     sha256: str = ""
@@ -105,7 +105,7 @@ def segment(
     Args:
         inputs: image files, movies, or folders of them.
         segmenter: the model.
-        out: ``labels/``, ``frames.csv``, ``run.json`` go here.
+        out: ``labels/``, ``frames.csv``, ``cells.csv``, ``run.json`` go here.
         reading: what the files do not say themselves.
         options: how foreground becomes labels.
         as_movies: each folder is one movie, the files in it its frames.
@@ -182,15 +182,7 @@ def _segment_file(
     try:
         movie = open_movie(path, **asdict(reading))
         _describe(result, movie)
-        grey = segmenter.spec.model.in_channels == 1
-        with label_writer(target) as add:
-            for frame in range(len(movie)):
-                image = movie.grey(frame) if grey else movie.frame(frame)
-                labels = label_cells(image, segmenter, options, movie.pixel_size_um)
-                add(labels)
-                result.rows.append(_row(path, frame, labels, movie))
-                if progress is not None:
-                    progress(path.name, frame + 1, len(movie))
+        _find_all(result, movie, target, segmenter, options, progress)
         if options.ome_zarr is not None:
             zarr = target.parents[1] / "ome-zarr" / f"{target.stem}.ome.zarr"
             found = open_label_movie(target)
@@ -199,70 +191,41 @@ def _segment_file(
         result.warnings += _doubts(result, options, segmenter)
     except (ImageError, ValueError, OSError, MemoryError) as error:
         result.error = str(error) or f"{type(error).__name__} while segmenting"
-        result.rows = []
+        result.rows, result.cells = [], []
     return result
 
 
-def label_cells(
-    image: npt.NDArray[Any],
+def _find_all(
+    result: SegmentedFile,
+    movie: Movie,
+    target: Path,
     segmenter: Segmenter,
     options: Options,
-    pixel_size_um: float | None = None,
-) -> npt.NDArray[np.int32]:
-    """The cells of one raw frame (Y, X[, C]) as labels (Y, X).
-
-    The model's cell size and smallest area are on its own grid; here they are brought to the
-    frame's. An area in the options is in the frame's pixels already.
-    """
-    maps = segmenter.maps(image, pixel_size_um=pixel_size_um, flips=options.flips)
-    scale = segmenter.scale_for(maps.shape[1:], pixel_size_um)
-    return divide_cells(maps, segmenter.spec, options, scale=scale)
-
-
-def divide_cells(
-    maps: npt.NDArray[np.float32], spec: ModelSpec, options: Options, *, scale: float = 1.0
-) -> npt.NDArray[np.int32]:
-    """The labels (Y, X) in the outputs (K, Y, X) of a network, as its kind of output asks.
-
-    Args:
-        maps: what ``Segmenter.maps`` gives.
-        spec: of the model: what its outputs mean, its thresholds and the size of its cells.
-        options: what goes before the model's own settings.
-        scale: pixels of the model's grid per pixel of the maps.
-    """
-    threshold = spec.threshold if options.threshold is None else options.threshold
-    min_area = options.min_area_px
-    if min_area is None:
-        min_area = round(spec.min_area_px / scale**2)
-    foreground = foreground_probability(class_probability(maps, spec))
-    if not options.touching:
-        return split_components(foreground >= threshold, min_area_px=min_area)
-    if spec.target == "distance":
-        return split_by_distance(
-            foreground,
-            maps[1],
-            maps[2],
-            foreground_threshold=threshold,
-            seed_threshold=spec.split.seed_threshold,
-            dip=spec.split.dip,
-            smoothing_px=spec.split.smoothing_px / scale,
-            min_area_px=min_area,
-        )
-    if spec.target == "flow":
-        return split_by_flow(
-            foreground,
-            maps[1:],
-            foreground_threshold=threshold,
-            dip=spec.split.dip,
-            min_area_px=min_area,
-        )
-    diameter = (spec.cell_diameter_px or DEFAULT_DIAMETER_PX) / scale
-    return split_touching(
-        foreground,
-        threshold=threshold,
-        min_area_px=min_area,
-        min_distance_px=diameter * CENTRES_APART,
-    )
+    progress: Callable[[str, int, int], None] | None,
+) -> None:
+    """Labels of every frame in ``target``; tables, scale and doubts in the result."""
+    grey = segmenter.spec.model.in_channels == 1
+    size = movie.pixel_size_um
+    with label_writer(target) as add:
+        for frame in range(len(movie)):
+            image = movie.grey(frame) if grey else movie.frame(frame)
+            if frame == 0:
+                scaled = fit_scale(image, segmenter, options, pixel_size_um=size)
+                segmenter, result.zoom = scaled.segmenter, scaled.zoom
+                result.notes += [scaled.note] if scaled.note else []
+            found = find_cells(image, segmenter, options, size)
+            if frame == 0:
+                raw = movie.frame(0) if movie.colour else image
+                faults = faults_of(raw, segmenter, found.labels, pixel_size_um=size)
+                result.unlike = in_words(faults) if faults else ""
+            add(found.labels)
+            cells = measure_frame(found.labels, frame=frame, pixel_size_um=size)
+            cells = cells[[name for name in CELL_COLUMNS if name in cells]]
+            result.cells.append(cells.assign(score=found.scores))
+            known = not result.unlike
+            result.rows.append(_row(result.source, frame, found, movie, segmenter, known=known))
+            if progress is not None:
+                progress(result.source.name, frame + 1, len(movie))
 
 
 def _describe(result: SegmentedFile, movie: Movie) -> None:
@@ -275,20 +238,36 @@ def _describe(result: SegmentedFile, movie: Movie) -> None:
             result.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _row(path: Path, frame: int, labels: npt.NDArray[np.int32], movie: Movie) -> dict[str, Any]:
-    """What one frame holds, sizes in pixels and where it is known in µm."""
-    areas = np.bincount(labels.ravel())[1:]
-    areas = areas[areas > 0]
+def _row(
+    path: Path, frame: int, found: Found, movie: Movie, segmenter: Segmenter, *, known: bool
+) -> dict[str, Any]:
+    """What one frame holds, sizes in pixels and where it is known in µm.
+
+    The intervals are nan where nothing was held out in training, and of an image that is unlike
+    those (``known`` is False): of such, nobody knows how wrong the model is.
+    """
+    areas = np.bincount(found.labels.ravel())[1:]
     median = float(np.median(areas)) if areas.size else float("nan")
     size, interval = movie.pixel_size_um, movie.frame_interval_min
+    confluence = float((found.labels > 0).mean())
+    trust = segmenter.spec.trust if known else None
+    counts = count_interval(
+        right_cells(found.scores, segmenter.spec), None if trust is None else trust.count
+    )
+    shares = confluence_interval(confluence, None if trust is None else trust.confluence)
     return {
         "file": path.name,
         "frame": frame,
         "time_min": float("nan") if interval is None else frame * interval,
         "cells": int(areas.size),
-        "confluence": float((labels > 0).mean()),
+        "confluence": confluence,
         "median_area_px": median,
         "median_area_um2": float("nan") if size is None else median * size**2,
+        "mean_score": float(found.scores.mean()) if areas.size else float("nan"),
+        "cells_low": counts[0],
+        "cells_high": counts[1],
+        "confluence_low": shares[0],
+        "confluence_high": shares[1],
     }
 
 
@@ -298,19 +277,24 @@ def _doubts(result: SegmentedFile, options: Options, segmenter: Segmenter) -> li
     confluence = [row["confluence"] for row in result.rows]
     empty = sum(count == 0 for count in cells)
     threshold = segmenter.spec.threshold if options.threshold is None else options.threshold
+    name = result.source.name
     if empty == len(cells):
+        found = f"No cell was found in {name}"
+        if result.unlike:
+            return [f"{found}. The image {result.unlike}"]
         return [
-            f"No cell was found in {result.source.name}: no pixel has a foreground probability of "
-            f"{threshold:g} or more in a large enough piece. Look at the picture; if there are "
-            "cells, check --axes and --channel, lower --threshold, or train on images like it."
+            f"{found}: no pixel has a foreground probability of {threshold:g} or more in a large "
+            "enough piece. Look at the picture; if there are cells, check --axes and --channel, "
+            "lower --threshold, or train on images like it."
         ]
+    doubts = []
+    if result.unlike:
+        doubts.append(f"Look at {name} before you trust its cells, for it {result.unlike}")
     if empty:
-        return [f"{empty} of {len(cells)} frames of {result.source.name} have no cell."]
+        doubts.append(f"{empty} of {len(cells)} frames of {name} have no cell.")
     if min(confluence) > 0.99:
-        return [
-            f"Nearly all of {result.source.name} was called cell; the model may not fit this image."
-        ]
-    return []
+        doubts.append(f"Nearly all of {name} was called cell; the model may not fit this image.")
+    return doubts
 
 
 def summary(results: Sequence[SegmentedFile]) -> list[dict[str, Any]]:
@@ -323,12 +307,31 @@ def summary(results: Sequence[SegmentedFile]) -> list[dict[str, Any]]:
             "axes": result.axes,
             "cells": [row["cells"] for row in result.rows],
             "confluence": [row["confluence"] for row in result.rows],
+            "zoom": result.zoom,
+            "notes": result.notes,
             "labels": None if result.labels_path is None else str(result.labels_path),
             "warnings": result.warnings,
             "error": result.error,
         }
         for result in results
     ]
+
+
+def cells_table(results: Sequence[SegmentedFile]) -> pd.DataFrame:
+    """One row a cell and frame: where it is, how large, and how surely it is one.
+
+    The columns in micrometres are there where a file has a pixel size.
+    """
+    tables = [
+        cells.assign(file=row["file"])
+        for result in results
+        for row, cells in zip(result.rows, result.cells, strict=True)
+    ]
+    every = (
+        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=CELL_COLUMNS[:6])
+    )
+    columns = [name for name in (*CELL_COLUMNS, "score") if name in every or name == "score"]
+    return every.reindex(columns=columns)
 
 
 def _write_summary(
@@ -341,6 +344,8 @@ def _write_summary(
     table = pd.DataFrame([row for result in results for row in result.rows], columns=COLUMNS)
     with replacing(out / "frames.csv") as temporary:
         table.to_csv(temporary, index=False)
+    with replacing(out / "cells.csv") as temporary:
+        cells_table(results).to_csv(temporary, index=False, float_format="%.6g")
     run = {
         "provenance": stamp(),
         "model": segmenter.spec.model_dump(mode="json"),

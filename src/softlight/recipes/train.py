@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from softlight.config import ConfigError, LossConfig, LossTerm, ModelSpec, Recipe, to_toml
+from softlight.config import (
+    AugmentConfig,
+    ConfigError,
+    LossConfig,
+    LossTerm,
+    ModelSpec,
+    Recipe,
+    to_toml,
+)
 from softlight.data.augment import Augmenter
-from softlight.data.loader import Cache, Decoded, TrainingBatches, count_classes, decode
+from softlight.data.degrade import to_restore
+from softlight.data.loader import Cache, Change, Decoded, TrainingBatches, count_classes, decode
 from softlight.data.normalize import Preprocessor
 from softlight.data.samples import Progress, counted, listed
 from softlight.data.splits import Split, spread
@@ -24,17 +34,21 @@ from softlight.losses import LOSSES, automatic_class_weights, build_loss
 from softlight.models.card import CardText, model_card
 from softlight.models.device import choose_device
 from softlight.models.registry import build_model
-from softlight.models.saved import adopt_weights, save_model
+from softlight.models.saved import adopt_weights, find_model, read_spec, save_model
 from softlight.recipes.provenance import stamp
+from softlight.recipes.trust import in_words, learn_trust
 from softlight.recipes.tune import tune
 from softlight.training.callbacks import Callback, CsvLog
 from softlight.training.engine import CHECKPOINT, FitResult, Trainer, check_monitor
-from softlight.training.tasks import CellsTask, SegmentationTask
+from softlight.training.restore import RestoreTask
+from softlight.training.tasks import CellsTask, SegmentationTask, Task
 
 MOST_VALIDATED = 24  # images held out that are looked at after each epoch
 MOST_TUNED = 12  # images that the thresholds are tried on
 MOST_REVISITED = 4  # training images, where none is held out: they only show that training works
 SPECK = 0.05  # of the median cell's area: smaller pieces are not taken for cells
+RESTORES = "Restores images that are blurred, noisy, coarse or partly covered. It finds no cells."
+TO_BEGIN_FROM = "To begin training from: `softlight train --init`. It cannot segment."
 RUN_FOLDER = "training"  # inside the model's folder: checkpoints, history, pictures, recipe
 
 
@@ -94,16 +108,30 @@ def train(
                 callback.noted(partly)
         trainer = _trainer(recipe, training, run, callbacks)
         batches = TrainingBatches(
-            training, Augmenter(recipe.augment), recipe.data, seed=recipe.train.seed
+            training,
+            Augmenter(recipe.augment),
+            recipe.data,
+            seed=recipe.train.seed,
+            change=_change(recipe),
         )
         judges = spread(held_out, MOST_VALIDATED) if held_out else spread(training, MOST_REVISITED)
+        if recipe.target == "image":
+            judges = puzzles(judges, recipe)
         result = trainer.fit(batches, judges, resume=resume)
         spec = _spec(recipe, training, len(held_out), provenance or {})
+        if recipe.target == "image":  # there is nothing to tune: it finds no cells
+            spec = save_model(out, result.network, spec, card=_card(spec, result))
+            return Trained(out, spec, result, split)
         if recipe.target != "classes":
             judges = spread(held_out or training, MOST_TUNED)
             for callback in callbacks:
                 callback.noted(f"Thresholds are tried on {counted(len(judges), 'image')}.")
             spec = tune(Segmenter(result.network, spec), judges, progress=tuning)
+    spec = learn_trust(Segmenter(result.network, spec), every[: len(split.train)], apart)
+    if spec.trust is not None:
+        for line in in_words(spec.trust):
+            for callback in callbacks:
+                callback.noted(line)
     spec = save_model(out, result.network, spec, card=_card(spec, result))
     return Trained(out, spec, result, split)
 
@@ -136,11 +164,13 @@ def _trainer(
 def _check_parts(recipe: Recipe) -> None:
     """Raise for what only the parts themselves can judge, before any image is read."""
     choose_device(recipe.train.device)
-    check_monitor(recipe.train.monitor)
     Augmenter(recipe.augment)
     with torch.device("meta"):  # no memory, no random draw
         build_model(recipe.model)
-    _task(recipe.loss, recipe, np.ones(len(recipe.classes), np.int64))
+    if recipe.train.init:
+        read_spec(find_model(recipe.train.init))
+    task = _task(recipe.loss, recipe, np.ones(len(recipe.classes), np.int64))
+    check_monitor(recipe.train.monitor, task)
 
 
 def _claim(recipe: Recipe, split: Split, run: Path, *, resume: bool) -> None:
@@ -172,8 +202,23 @@ def _claim(recipe: Recipe, split: Split, run: Path, *, resume: bool) -> None:
             temporary.write_text(text, encoding="utf-8")
 
 
-def _task(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int64]) -> SegmentationTask:
+def _change(recipe: Recipe) -> Change | None:
+    """What is done to each crop: nothing, or it is made worse for the network to restore."""
+    return None if recipe.degrade is None else partial(to_restore, config=recipe.degrade)
+
+
+def puzzles(images: Sequence[Decoded], recipe: Recipe) -> tuple[Decoded, ...]:
+    """One crop of each image, made worse: always the same ones, to judge restoring by."""
+    crops = TrainingBatches(
+        images, Augmenter(AugmentConfig()), recipe.data, seed=0, change=_change(recipe)
+    )
+    return tuple(crops.sample(0, index, index) for index in range(len(images)))
+
+
+def _task(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int64]) -> Task:
     """The task of the recipe's target with this loss, and classes that come so often."""
+    if recipe.target == "image":
+        return RestoreTask(LOSSES[loss.maps])
     automatic = loss.class_weights == "auto"
     weights = automatic_class_weights([int(count) for count in counts]) if automatic else None
     pixels = build_loss(loss, weights)
@@ -183,7 +228,7 @@ def _task(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int64]) -> Se
     return CellsTask(pixels, maps, weight=loss.maps_weight, target=recipe.target)
 
 
-def _balanced(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Callable[[], SegmentationTask]:
+def _balanced(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Callable[[], Task]:
     """How to build the task that a network stuck in one class is restarted with."""
     alone = recipe.model.out_channels == 1 or recipe.target != "classes"
     pixel = "bce" if alone else "cross_entropy"
@@ -227,6 +272,7 @@ def _spec(
             "recipe": recipe.name,
             "training_images": str(len(training)),
             "validation_images": str(held_out),
+            **({"started_from": recipe.train.init} if recipe.train.init else {}),
             **provenance,
         },
     )
@@ -236,12 +282,18 @@ def _card(spec: ModelSpec, result: FitResult) -> str:
     """The card with what the run knows; figures only of images that were held out."""
     known = spec.provenance
     held_out = int(known["validation_images"])
+    begun = known.get("started_from")
+    before = f" The weights began as those of {begun}; its card says of which." if begun else ""
     text = CardText(
-        data=f"{known['training_images']} images of {known.get('data', 'an unnamed set')}.",
+        data=f"{known['training_images']} images of {known.get('data', 'an unnamed set')}.{before}",
         licence=f"Of the training images: {known.get('licence_of_data', 'not stated')}.",
     )
+    shown = ("dice", "iou", "pixel_accuracy")
+    if spec.target == "image":
+        shown = ("psnr", "psnr_degraded")
+        text = replace(text, summary=RESTORES, intended_use=TO_BEGIN_FROM)
     best = result.history[result.best_epoch - 1]
-    measures = {name: best[f"val_{name}"] for name in ("dice", "iou", "pixel_accuracy")}
+    measures = {name: best[f"val_{name}"] for name in shown}
     return model_card(
         spec,
         text,

@@ -1,0 +1,157 @@
+"""From the outputs of a network to single cells with a score each, as the kind of output asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from softlight.config import ModelSpec
+from softlight.evaluate.calibration import Beta
+from softlight.inference.predict import Segmenter, class_probability, foreground_probability
+from softlight.instances.distance import cell_scores, split_by_distance
+from softlight.instances.flows import split_by_flow
+from softlight.instances.split import split_components, split_touching
+
+DEFAULT_DIAMETER_PX = 20.0  # where the model does not know the size of its cells
+CENTRES_APART = 0.25  # of a diameter, at least: the best on true masks (docs/reference/prediction)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How images become labels."""
+
+    threshold: float | None = None  # None: the model's own
+    min_area_px: int | None = None  # None: the model's own
+    touching: bool = True  # cut cells that touch; False leaves connected pieces
+    flips: bool = False  # average over mirror images
+    ome_zarr: Literal["0.4", "0.5"] | None = None  # also write images and labels in this version
+    cell_diameter_px: float | None = None  # of the cells in the images; None: found out
+    rescale: bool = True  # bring cells to the size that the model was trained at
+
+
+class Found(NamedTuple):
+    """The cells of one frame.
+
+    Attributes:
+        labels: (Y, X), 1 to n.
+        scores: of the labels 1 to n: the probability that each is right, where the model learned
+            to tell; else how sure the network is.
+    """
+
+    labels: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float64]
+
+
+def find_cells(
+    image: npt.NDArray[Any],
+    segmenter: Segmenter,
+    options: Options,
+    pixel_size_um: float | None = None,
+) -> Found:
+    """The cells of one raw frame (Y, X[, C]) with their scores.
+
+    The model's cell size and smallest area are on its own grid; here they are brought to the
+    frame's. An area in the options is in the frame's pixels already.
+    """
+    maps = segmenter.maps(image, pixel_size_um=pixel_size_um, flips=options.flips)
+    scale = segmenter.scale_for(maps.shape[1:], pixel_size_um)
+    labels = divide_cells(maps, segmenter.spec, options, scale=scale)
+    return Found(labels, probabilities(raw_scores(maps, labels, segmenter.spec), segmenter.spec))
+
+
+def label_cells(
+    image: npt.NDArray[Any],
+    segmenter: Segmenter,
+    options: Options,
+    pixel_size_um: float | None = None,
+) -> npt.NDArray[np.int32]:
+    """The labels (Y, X) alone, the arguments as of ``find_cells``."""
+    return find_cells(image, segmenter, options, pixel_size_um).labels
+
+
+def divide_cells(
+    maps: npt.NDArray[np.float32], spec: ModelSpec, options: Options, *, scale: float = 1.0
+) -> npt.NDArray[np.int32]:
+    """The labels (Y, X) in the outputs (K, Y, X) of a network, as its kind of output asks.
+
+    Args:
+        maps: what ``Segmenter.maps`` gives.
+        spec: of the model: what its outputs mean, its thresholds and the size of its cells.
+        options: what goes before the model's own settings.
+        scale: pixels of the model's grid per pixel of the maps.
+    """
+    threshold = spec.threshold if options.threshold is None else options.threshold
+    min_area = options.min_area_px
+    if min_area is None:
+        min_area = round(spec.min_area_px / scale**2)
+    foreground = foreground_probability(class_probability(maps, spec))
+    if not options.touching:
+        return split_components(foreground >= threshold, min_area_px=min_area)
+    if spec.target == "distance":
+        return split_by_distance(
+            foreground,
+            maps[1],
+            maps[2],
+            foreground_threshold=threshold,
+            seed_threshold=spec.split.seed_threshold,
+            dip=spec.split.dip,
+            smoothing_px=spec.split.smoothing_px / scale,
+            min_area_px=min_area,
+        )
+    if spec.target == "flow":
+        return split_by_flow(
+            foreground,
+            maps[1:],
+            foreground_threshold=threshold,
+            dip=spec.split.dip,
+            min_area_px=min_area,
+        )
+    diameter = (spec.cell_diameter_px or DEFAULT_DIAMETER_PX) / scale
+    return split_touching(
+        foreground,
+        threshold=threshold,
+        min_area_px=min_area,
+        min_distance_px=diameter * CENTRES_APART,
+    )
+
+
+def raw_scores(
+    maps: npt.NDArray[np.float32], labels: npt.NDArray[np.int32], spec: ModelSpec
+) -> npt.NDArray[np.float64]:
+    """How surely each label 1 to n is a cell, 0 to 1: not yet a probability.
+
+    Of a network with flow, the mean foreground times the mean length of the vectors, which agree
+    where it is sure; of one with foreground only, how far that is from undecided.
+    """
+    foreground = foreground_probability(class_probability(maps, spec))
+    if spec.target == "distance":
+        return cell_scores(labels, foreground, maps[1])
+    within = _means(foreground, labels)
+    if spec.target == "flow":
+        return np.clip(within * _means(np.hypot(maps[1], maps[2]), labels), 0, 1)
+    return np.clip(2 * within - 1, 0, 1)
+
+
+def probabilities(scores: npt.NDArray[np.float64], spec: ModelSpec) -> npt.NDArray[np.float64]:
+    """The probability that each cell is right, by what the model learned; else the raw scores."""
+    calibration = None if spec.trust is None else spec.trust.calibration
+    if calibration is None:
+        return scores
+    return Beta(calibration.a, calibration.b, calibration.c).probability(scores)
+
+
+def right_cells(scores: npt.NDArray[np.float64], spec: ModelSpec) -> float:
+    """The number of right cells to expect of these scores; all of them where nothing is known."""
+    calibrated = spec.trust is not None and spec.trust.calibration is not None
+    return float(scores.sum()) if calibrated else float(len(scores))
+
+
+def _means(values: npt.NDArray[Any], labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    """The mean of the values in each label 1 to n."""
+    count = int(labels.max(initial=0))
+    area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    total = np.bincount(labels.ravel(), values.ravel(), count + 1)[1:]
+    return np.divide(total, area, out=np.full(count, np.nan), where=area > 0)
