@@ -109,6 +109,20 @@ def test_rates_by_hand_with_exact_poisson_intervals() -> None:
     assert loss["rate_high_per_h"] == pytest.approx(3.688879 / hours)
 
 
+def test_cells_at_the_border_are_not_under_observation() -> None:
+    tracks = pd.DataFrame(
+        [(1, 0, 0, 4), (2, 1, 5, 9), (3, 1, 5, 9), (4, 0, 0, 2)], columns=TRACKS.columns
+    )
+    objects = objects_of(tracks).drop(index=2)  # a gap in track 1
+    objects["touches_border"] = (objects["track_id"] == 4) | (objects["frame"] == 7)
+    rates = event_rates(objects, tracks, frames=10).set_index("event")
+    # track 1 for 5 frames, its daughters for 4 each less the one that begins at the border
+    assert rates["cell_frames"].tolist() == [11, 11]
+    assert rates["events"].to_dict() == {"division": 1, "loss": 0}
+    objects["touches_border"] |= objects["track_id"] == 1
+    assert event_rates(objects, tracks, frames=10)["events"].tolist() == [0, 0]
+
+
 def test_growth_of_clones_and_of_the_curve() -> None:
     rows, number = [], 0
     for _ in range(12):  # founders that each divide in frames 4 and 8

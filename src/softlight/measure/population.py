@@ -111,7 +111,8 @@ def _events(objects: pd.DataFrame, tracks: pd.DataFrame, frames: int) -> dict[st
 def track_ends(objects: pd.DataFrame, tracks: pd.DataFrame, frames: int) -> pd.DataFrame:
     """The tracks table with how each track ends: ``daughters``, ``disappears``, ``lost``.
 
-    ``divides_at`` is the first frame of the earlier daughter, -1 without daughters.
+    ``divides_at`` is the first frame of the earlier daughter, -1 without daughters; ``ends_whole``
+    tells that the last cell did not touch the border.
     """
     wanted = ("track_id", "parent_id", "first_frame", "last_frame")
     absent = [name for name in wanted if name not in tracks]
@@ -130,8 +131,21 @@ def track_ends(objects: pd.DataFrame, tracks: pd.DataFrame, frames: int) -> pd.D
     if "touches_border" in objects and "track_id" in objects and len(objects):
         last = objects.sort_values("frame", kind="stable").groupby("track_id")["touches_border"]
         at_border = ends["track_id"].map(last.last()).fillna(value=False).astype(bool)
-    ends["lost"] = ends["disappears"] & ~at_border
+    ends["ends_whole"] = ~at_border
+    ends["lost"] = ends["disappears"] & ends["ends_whole"]
     return ends
+
+
+def _watched(objects: pd.DataFrame, frames: int) -> float:
+    """Frames for which whole cells were followed: each to its track's next point or end."""
+    table = checked_objects(objects).sort_values(["track_id", "frame"], kind="stable")
+    track, frame = table["track_id"].to_numpy(np.int64), table["frame"].to_numpy(np.int64)
+    following = np.minimum(frame + 1, frames - 1)
+    goes_on = np.flatnonzero(np.diff(track) == 0)
+    following[goes_on] = frame[goes_on + 1]
+    border = table.get("touches_border")
+    whole = np.ones(len(table), bool) if border is None else ~border.to_numpy(bool)
+    return float((following - frame)[whole].sum())
 
 
 def population_growth(
@@ -192,14 +206,15 @@ def event_rates(
     """Divisions and losses per cell and time, one row each, with exact Poisson intervals.
 
     Columns: ``event``, ``events``, ``cell_h`` (or ``cell_frames``: time under observation),
-    ``rate_per_h``, ``rate_low_per_h``, ``rate_high_per_h``. Losses are deaths and cells that
-    tracking lost: as a death rate it is an upper bound. Events that were not seen are not guessed.
+    ``rate_per_h``, ``rate_low_per_h``, ``rate_high_per_h``. Only cells clear of the border are
+    under observation: of the others, daughters or the cell itself may be out of sight. Losses are
+    deaths and cells that tracking lost: as a death rate it is an upper bound.
     """
     unit, per_frame = time_unit(frame_interval_min, hours=True)
     ends = track_ends(objects, tracks, frames)
-    last = np.minimum(ends["last_frame"] + 1, frames - 1)  # until the frame where it is gone
-    exposure = float((last - ends["first_frame"]).sum()) * per_frame
-    seen = {"division": int((ends["daughters"] >= 2).sum()), "loss": int(ends["lost"].sum())}
+    exposure = _watched(objects, frames) * per_frame
+    divided = (ends["daughters"] >= 2) & ends["ends_whole"]
+    seen = {"division": int(divided.sum()), "loss": int(ends["lost"].sum())}
     tail = 0.5 - level / 2
     rows = []
     for event, events in seen.items():
