@@ -30,7 +30,7 @@ class Walk:
     alpha: float  # exponent of the MSD: 1 = diffusion, 2 = straight lines
 
 
-def furth(time: Floats, speed: float, persistence: float) -> Floats:
+def furth(time: Floats, speed: float, persistence: float | Floats) -> Floats:
     """Mean squared displacement of a persistent random walk in the plane."""
     u = time / persistence
     # u - (1 - exp(-u)), without loss of digits where u is small
