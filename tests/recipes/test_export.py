@@ -87,6 +87,31 @@ def test_sizes_given_override_those_of_the_source(tmp_path: Path) -> None:
         export(run, "csv", tmp_path / "x", pixel_size_um=0)
 
 
+def test_columns_of_another_pixel_size_are_made_again_or_left_out(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", "a")
+    objects = pd.read_csv(run / "objects.csv")
+    objects.assign(y_um=1.0, perimeter_um=2.0).to_csv(run / "objects.csv", index=False)
+    (done,) = export(run, "csv", tmp_path / "out", pixel_size_um=2)
+    assert "perimeter_um were of another pixel size" in done.notes[0]
+    table = pd.read_csv(tmp_path / "out" / "objects.csv")
+    assert (table["y_um"] == 2 * table["y_px"]).all()
+    assert "perimeter_um" not in table
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", "a")
+    wrong = FRAMES.copy()
+    wrong[2] = 0
+    write_labels(run / "labels" / "a.tif", wrong)
+    for to in ("ctc", "csv"):
+        with pytest.raises(ExchangeError, match="cell 1 of frame 2 is in the table but not in"):
+            export(run, to, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    (tmp_path / "out").mkdir()
+    export(run, "napari", tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
 def test_label_images_alone(tmp_path: Path) -> None:
     write_labels(tmp_path / "a.tif", FRAMES)
     (done,) = export(tmp_path / "a.tif", "ome-zarr", tmp_path / "a.ome.zarr", ome_zarr="0.4")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from softlight.io.errors import reading
 from softlight.io.exchange.checks import ready
 from softlight.io.exchange.formats import FORMATS, Format, find_format, recognise
-from softlight.io.exchange.movie import ExchangeError, TrackedMovie, frame_count
+from softlight.io.exchange.movie import (
+    ExchangeError,
+    TrackedMovie,
+    frame_count,
+    with_micrometres,
+)
 from softlight.io.exchange.ome_zarr import write_ome_zarr_labels
 from softlight.io.exchange.run_folder import movies_of_run, read_run
 from softlight.io.folder import open_folder_or_file
@@ -72,11 +80,7 @@ def export(
     written = []
     for name in names:
         tracked = _read(source, kind, name)
-        tracked = replace(
-            tracked,
-            pixel_size_um=pixel_size_um or tracked.pixel_size_um,
-            frame_interval_min=frame_interval_min or tracked.frame_interval_min,
-        )
+        tracked = _resized(tracked, pixel_size_um, frame_interval_min)
         tracked = ready(tracked, tracks=target.needs_tracks, masks=target.needs_masks)
         place = out / f"{tracked.name}{target.suffix}" if len(names) > 1 else out
         written.append(_write(tracked, target, place, ome_zarr))
@@ -116,13 +120,48 @@ def read_plain_labels(path: Path) -> TrackedMovie:
     )
 
 
-def _write(tracked: TrackedMovie, target: Format, place: Path, version: Version) -> Exported:
-    ome = target is FORMATS["ome-zarr"]
-    notes = (
-        write_ome_zarr_labels(place, tracked, version=version)
-        if ome
-        else target.write(place, tracked)
+def _resized(
+    tracked: TrackedMovie, pixel_size_um: float | None, frame_interval_min: float | None
+) -> TrackedMovie:
+    """The movie with the sizes that were given, and no column in µm of another pixel size."""
+    objects, notes = tracked.objects, tracked.notes
+    if pixel_size_um and pixel_size_um != tracked.pixel_size_um and objects is not None:
+        old = [column for column in objects if "_um" in str(column)]
+        objects = with_micrometres(objects.drop(columns=old), pixel_size_um)
+        gone = [str(column) for column in old if column not in objects]
+        if gone:
+            notes += (f"{', '.join(gone)} were of another pixel size and were left out.",)
+    return replace(
+        tracked,
+        objects=objects,
+        pixel_size_um=pixel_size_um or tracked.pixel_size_um,
+        frame_interval_min=frame_interval_min or tracked.frame_interval_min,
+        notes=notes,
     )
+
+
+@contextmanager
+def _whole(place: Path, *, folder: bool) -> Iterator[Path]:
+    """Where to write: files as they are, a folder under another name until it is complete."""
+    if not folder:
+        yield place
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as temporary:
+        inside = Path(temporary) / place.name
+        inside.mkdir()
+        yield inside
+        if place.is_dir():
+            place.rmdir()  # it is empty, else it would not have come so far
+        inside.rename(place)
+
+
+def _write(tracked: TrackedMovie, target: Format, place: Path, version: Version) -> Exported:
+    if target is FORMATS["ome-zarr"]:
+        notes = write_ome_zarr_labels(place, tracked, version=version)
+    else:
+        with _whole(place, folder=not target.suffix) as inside:
+            notes = target.write(inside, tracked)
     assert tracked.objects is not None
     return Exported(
         name=tracked.name,

@@ -156,6 +156,13 @@ def test_frames_beyond_the_claim(tmp_path):
         read_geojson(other(tmp_path, late, softlight={"shape": [2, 9, 9]}))
 
 
+def test_a_cell_in_a_late_frame_takes_no_memory(tmp_path):
+    late = feature(measurements={"frame": 9_000_000})
+    movie = read_geojson(other(tmp_path, late))
+    assert len(movie.labels) == 9_000_001
+    assert movie.labels[9_000_000].sum() == 12
+
+
 def test_files_that_are_none(tmp_path, path):
     text = path.read_text()
     for content, message in (

@@ -83,11 +83,11 @@ def test_slanted_polygons_by_brute_force():
 
 def test_the_smaller_cell_is_on_top():
     square = np.array([[0, 0], [6, 0], [6, 6], [0, 6]])
-    frames = drawn_frames([[(3, [square // 2]), (9, [square])]], 6, 6, "x")
+    frames = drawn_frames({0: [(3, [square // 2]), (9, [square])]}, (2, 6, 6), "x")
     expected = np.full((6, 6), 9)
     expected[:3, :3] = 3
     np.testing.assert_array_equal(frames[0], expected)
-    assert [frame.max() for frame in frames[0:1]] == [9]
+    assert [frame.max() for frame in frames[0:2]] == [9, 0]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_rings_that_are_none(ring, message):
 
 def test_an_image_as_large_as_claimed_must_be_sane():
     with pytest.raises(ValueError, match="claims"):
-        drawn_frames([[]], 900_000, 900_000, "x")
+        drawn_frames({}, (1, 900_000, 900_000), "x")
 
 
 def test_outlines_that_wind_without_end():

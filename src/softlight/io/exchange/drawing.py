@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ _MAX_CROSSINGS = 100_000_000
 _FARTHEST = 1_000_000.0  # px from the origin
 
 Outline = tuple[int, Sequence[NDArray[Any]]]  # a label and the rings that enclose its pixels
+OfFrames = Mapping[int, Sequence[Outline]]  # only the frames that have any
 Ints = NDArray[np.int64]
 
 
@@ -82,17 +83,17 @@ def _runs(outlines: Sequence[Outline], height: int, width: int) -> tuple[Ints, I
     return cell[edge][into], row[into], column[into], column[out]
 
 
-def drawn_frames(
-    outlines: Sequence[Sequence[Outline]], height: int, width: int, name: str
-) -> LazyFrames:
+def drawn_frames(outlines: OfFrames, shape: tuple[int, int, int], name: str) -> LazyFrames:
     """Label images of the outlines of each frame, each drawn when it is asked for."""
-    check_claim(name, height, width, samples=1, item_bytes=16)
-    return LazyFrames(len(outlines), lambda t: draw_labels(outlines[t], height, width))
+    frames, height, width = shape
+    check_claim(name, height, width, samples=1, item_bytes=8)
+    return LazyFrames(frames, lambda t: draw_labels(outlines.get(t, ()), height, width))
 
 
-def room_for(outlines: Sequence[Sequence[Outline]]) -> tuple[int, int]:
+def room_for(outlines: OfFrames) -> tuple[int, int]:
     """The height and width of the smallest image that holds these outlines."""
-    ends = [ring.max(axis=0) for frame in outlines for _, rings in frame for ring in rings]
+    held = (rings for frame in outlines.values() for _, rings in frame)
+    ends = [ring.max(axis=0) for rings in held for ring in rings]
     if not ends:
         return 1, 1
     width, height = np.max(ends, axis=0)[:2]

@@ -5,7 +5,7 @@ The masks may be lazy: any sequence of (Y, X) label images. A format without mas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -77,9 +77,14 @@ class LazyFrames(Sequence[NDArray[np.int32]]):
         return self._make(range(self._count)[index])
 
 
-def locate_cells(labels: Frames, *, pixel_size_um: float | None = None) -> pd.DataFrame:
-    """A row per cell and frame with its centroid and area, from the masks."""
-    parts = [_locate(labels[t], t) for t in range(len(labels))]
+def locate_cells(
+    labels: Frames,
+    *,
+    pixel_size_um: float | None = None,
+    frames: Iterable[int] | None = None,
+) -> pd.DataFrame:
+    """A row per cell and frame with its centroid and area, from the masks of these frames."""
+    parts = [_locate(labels[t], t) for t in (range(len(labels)) if frames is None else frames)]
     found = pd.concat(parts, ignore_index=True) if parts else _locate(np.zeros((1, 1), int), 0)
     return with_micrometres(found, pixel_size_um)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from softlight.io.errors import reading
 from softlight.io.exchange.checks import checked_frames, ready, relabelled
+from softlight.io.exchange.facts import checked_facts
 from softlight.io.exchange.json_file import as_whole
 from softlight.io.exchange.movie import LazyFrames, TrackedMovie, locate_cells
 from softlight.io.exchange.shapes import spans
@@ -77,7 +78,8 @@ def read_ome_zarr_labels(path: Path | str) -> TrackedMovie:
         scale = multiscale(group, path.name)
         layout = lay_out(scale, full_resolution(group, scale, path.name), path.name)
         parents = _parents(attributes(group, path.name), path.name)
-        named = scale.get("name") or path.name.removesuffix(".zarr").removesuffix(".ome")
+        facts = checked_facts({"name": scale.get("name")}, path.name)
+    plain = path.name.removesuffix(".zarr").removesuffix(".ome")
     labels = open_label_movie(path)
     objects = locate_cells(labels, pixel_size_um=layout.pixel_size_um)
     tracks = None
@@ -86,7 +88,7 @@ def read_ome_zarr_labels(path: Path | str) -> TrackedMovie:
         tracks = spans(objects.assign(parent_id=objects["label"].map(parents)))
     return ready(
         TrackedMovie(
-            name=named if isinstance(named, str) and "/" not in named else path.stem,
+            name=facts.get("name", plain),
             labels=labels,
             objects=objects,
             tracks=tracks,

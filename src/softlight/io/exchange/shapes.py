@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from softlight.io.exchange.checks import ready
-from softlight.io.exchange.drawing import drawn_frames, room_for
+from softlight.io.exchange.drawing import Outline, drawn_frames, room_for
 from softlight.io.exchange.movie import ExchangeError, TrackedMovie, locate_cells
 from softlight.io.planes import MAX_FRAMES
 
@@ -44,16 +44,16 @@ def movie_of_shapes(
     if min((shape.frame for shape in shapes), default=0) < 0 or frames > MAX_FRAMES:
         raise ExchangeError(f"{name}: the frames of its cells are not 0 to {MAX_FRAMES:,}.")
     numbers = _numbers(shapes, name)
-    per_frame: list[list[tuple[int, Sequence[NDArray[Any]]]]] = [
-        [] for _ in range(claimed[0] if claimed else frames)
-    ]
+    outlines: dict[int, list[Outline]] = {}
     for shape, number in zip(shapes, numbers, strict=True):
-        per_frame[shape.frame].append((number, shape.rings))
-    height, width = claimed[1:] if claimed else room_for(per_frame)
+        outlines.setdefault(shape.frame, []).append((number, shape.rings))
+    height, width = claimed[1:] if claimed else room_for(outlines)
+    size = (claimed[0] if claimed else frames, height, width)
     if claimed is None:
         notes += (f"It does not say how large the image is; {height}×{width} pixels hold all.",)
-    labels = drawn_frames(per_frame, height, width, name)
-    objects = locate_cells(labels, pixel_size_um=facts.get("pixel_size_um"))
+    labels = drawn_frames(outlines, size, name)
+    pixel = facts.get("pixel_size_um")
+    objects = locate_cells(labels, pixel_size_um=pixel, frames=sorted(outlines))
     lost = len(shapes) - len(objects)
     if lost:
         notes += (f"{lost} outlines hold no pixel of their own and were left out.",)
@@ -64,9 +64,9 @@ def movie_of_shapes(
             labels=labels,
             objects=objects,
             tracks=tracks,
-            pixel_size_um=facts.get("pixel_size_um"),
+            pixel_size_um=pixel,
             frame_interval_min=facts.get("frame_interval_min"),
-            shape=(len(per_frame), height, width),
+            shape=size,
             notes=notes,
         )
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from softlight.io.errors import reading
 from softlight.io.exchange.checks import ready
-from softlight.io.exchange.drawing import check_ring, drawn_frames
+from softlight.io.exchange.drawing import Outline, check_ring, drawn_frames
 from softlight.io.exchange.lineage import tracks_from_links
 from softlight.io.exchange.movie import ExchangeError, TrackedMovie, locate_cells
 from softlight.io.exchange.trackmate import LABEL_FEATURE, TRACK_FEATURE
@@ -266,11 +266,12 @@ def _movie(name: str, spots: list[_Spot], content: _Content, pixel: float) -> Tr
     if not outlined or shape is None:
         notes = ("Its spots have no outlines, so there are no masks.",) if spots else ()
         return TrackedMovie(name=name, objects=positions, shape=shape, notes=notes)
-    outlines: list[list[tuple[int, list[NDArray[np.float64]]]]] = [[] for _ in range(shape[0])]
+    outlines: dict[int, list[Outline]] = {}
     for spot, label in zip(spots, labels.tolist(), strict=True):
-        outlines[spot.frame].append((label, [_ring(spot, name, pixel)]))
-    frames = drawn_frames(outlines, *shape[1:], name)
-    return TrackedMovie(name=name, labels=frames, objects=locate_cells(frames), shape=shape)
+        outlines.setdefault(spot.frame, []).append((label, [_ring(spot, name, pixel)]))
+    frames = drawn_frames(outlines, shape, name)
+    objects = locate_cells(frames, frames=sorted(outlines))
+    return TrackedMovie(name=name, labels=frames, objects=objects, shape=shape)
 
 
 def _ring(spot: _Spot, name: str, pixel: float) -> NDArray[np.float64]:
