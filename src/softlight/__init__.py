@@ -11,12 +11,14 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "AnalyzeSettings": "softlight.recipes.analysis_settings",
     "Movie": "softlight.io.images",
     "Options": "softlight.recipes.segment",
     "Reading": "softlight.recipes.segment",
     "Recipe": "softlight.config",
     "Scene": "softlight.simulate.scene",
     "Segmenter": "softlight.inference.predict",
+    "analyze": "softlight.recipes.analyze",
     "cross_validate": "softlight.recipes.crossval",
     "evaluate_folder": "softlight.recipes.evaluate",
     "expand": "softlight.data.expand",
@@ -24,6 +26,7 @@ _HOMES = {
     "list_models": "softlight.models.saved",
     "list_recipes": "softlight.recipes.library",
     "load_recipe": "softlight.recipes.library",
+    "measure_frame": "softlight.measure.morphology",
     "open_dataset": "softlight.data.sets",
     "open_movie": "softlight.io.images",
     "read_labels": "softlight.io.labels",
@@ -33,6 +36,7 @@ _HOMES = {
     "segment": "softlight.recipes.segment",
     "simulate_movie": "softlight.simulate.movie",
     "simulate_varied": "softlight.recipes.simulation",
+    "track_cells": "softlight.track.movie",
     "train": "softlight.recipes.train_folder",
     "write_labels": "softlight.io.labels",
 }
