@@ -21,6 +21,7 @@ from softlight.track.learn import learn_costs
 from softlight.track.link import Links, link_frames
 from softlight.track.merges import Merges, find_merges, merge_table, no_merges
 from softlight.track.motion import Motion, motion
+from softlight.track.notes import notes_of
 from softlight.track.numbering import numbered
 from softlight.track.settings import LinkSettings
 
@@ -90,11 +91,20 @@ def track_cells(
     )
     events, costs = _events(moving, costs, links, overlaps, merges, settings)
     table, tracks = numbered(objects, cells, links, events)
+    hidden = merge_table(cells, merges)
+    last = int(cells.frames[-1]) + 1 if len(cells) else 0
     return Tracked(
         objects=table,
         tracks=tracks,
         drift=drift_table(cells, shift),
-        merges=merge_table(cells, merges),
+        merges=hidden,
+        notes=notes_of(
+            cells,
+            costs,
+            shift,
+            frames=last if labels is None else len(labels),
+            merges=hidden,
+        ),
         learned=_learned(costs),
     )
 

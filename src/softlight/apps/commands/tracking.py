@@ -1,0 +1,84 @@
+"""The verb that follows cells whose labels are there already: track."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this file."""
+    app.command()(track)
+
+
+def track(
+    labels: Annotated[
+        Path,
+        typer.Option("--labels", help="Stack of label images, folder of them, or 01_RES, 01_GT."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for tables, labels and 01_RES.")],
+    interval_min: Annotated[
+        float | None, typer.Option(help="Time between frames in min; for times of divisions.")
+    ] = None,
+    pixel_size_um: Annotated[float | None, typer.Option(help="Side of a pixel in µm.")] = None,
+    max_distance_px: Annotated[
+        float | None, typer.Option(help="Longest way of a cell between frames; else learned.")
+    ] = None,
+    max_gap_frames: Annotated[
+        int, typer.Option(help="A cell may be missed in so many frames in a row.")
+    ] = 3,
+    divisions: Annotated[
+        bool, typer.Option("--divisions/--no-divisions", help="Whether cells may divide.")
+    ] = True,
+    drift: Annotated[
+        bool, typer.Option("--drift/--no-drift", help="Whether shifts of the field are corrected.")
+    ] = True,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair/--no-repair", help="Mend cells merged or split in one frame only, with a log."
+        ),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+) -> None:
+    """Follow labelled cells through time: tracks, divisions, repairs, a Challenge result."""
+    from softlight.apps.progress import counting
+    from softlight.recipes.track_folder import track_folder
+    from softlight.track.settings import LinkSettings
+
+    settings = LinkSettings(
+        max_gap_frames=max_gap_frames,
+        max_distance_px=max_distance_px,
+        divisions=divisions,
+        drift=drift,
+    )
+    with counting("Measuring cells") as progress:
+        found = track_folder(
+            labels,
+            out,
+            settings=settings,
+            mend=repair,
+            pixel_size_um=pixel_size_um,
+            frame_interval_min=interval_min,
+            progress=progress,
+        )
+    if as_json:
+        counts = {
+            "movie": found.name,
+            "frames": found.frames,
+            "cells": len(found.tracked.objects),
+            "tracks": len(found.tracked.tracks),
+            "divisions": len(found.divisions),
+            "repairs": len(found.edits),
+            "learned": found.tracked.learned,
+            "notes": list(found.tracked.notes),
+        }
+        typer.echo(json.dumps(counts, indent=2))
+    else:
+        typer.echo(found.line())
+        typer.echo(f"Tables, labels and 01_RES: {out}")
+    for note in found.tracked.notes:
+        typer.secho(f"Note: {note}", fg="yellow", err=True)
