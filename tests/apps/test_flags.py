@@ -28,6 +28,7 @@ BASE = {
     "expand": ["expand", "--data", "d", "--out", "o"],
     "fetch": ["fetch", "livecell"],
     "info": ["info", "images/a.tif"],
+    "track": ["track", "--labels", "l", "--out", "o"],
     "export": ["export", "run", "--to", "csv", "--out", "o"],
 }
 SPIES = {
@@ -45,6 +46,7 @@ SPIES = {
     "expand": [DATASET, "softlight.data.expand:expand"],
     "fetch": ["softlight.data.fetch:fetch"],
     "info": ["softlight.io.images:open_movie"],
+    "track": ["softlight.recipes.track_folder:track_folder"],
     "export": ["softlight.recipes.export:export"],
 }
 
@@ -91,6 +93,15 @@ TABLE: list[Row] = [
     ("evaluate", "--boundary-tolerance-px", ["3"], "boundary_tolerance_px", 3.0),
     ("evaluate", "--instances", ["no"], "instances", "no"),
     ("evaluate", "--device", ["cpu"], "device", "cpu"),
+    ("track", "--labels", ["x"], "path", Path("x")),
+    ("track", "--out", ["x"], "out", Path("x")),
+    ("track", "--interval-min", ["7"], "frame_interval_min", 7.0),
+    ("track", "--pixel-size-um", ["0.5"], "pixel_size_um", 0.5),
+    ("track", "--max-distance-px", ["9"], "settings/max_distance_px", 9.0),
+    ("track", "--max-gap-frames", ["1"], "settings/max_gap_frames", 1),
+    ("track", "--no-divisions", [], "settings/divisions", False),
+    ("track", "--no-drift", [], "settings/drift", False),
+    ("track", "--no-repair", [], "mend", False),
     ("train", "--data", ["x"], "data", Path("x")),
     ("train", "--out", ["x"], "out", Path("x")),
     ("train", "--minutes", ["2.5"], "settings/train.minutes", 2.5),
@@ -150,6 +161,7 @@ PRINTED = {  # see test_segment_command and its like, and the last test here
     ("analyze", "--json"),
     ("analyze", "--model"),
     ("analyze", "--device"),
+    ("track", "--json"),
     ("evaluate", "--json"),
     ("evaluate", "--border-px"),
     ("info", "--movie"),
@@ -157,6 +169,9 @@ PRINTED = {  # see test_segment_command and its like, and the last test here
 DEFAULTS = {  # the other sides of --no-split and its like
     ("segment", "--split"),
     ("analyze", "--divisions"),
+    ("track", "--divisions"),
+    ("track", "--drift"),
+    ("track", "--repair"),
 }
 
 
