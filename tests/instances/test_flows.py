@@ -123,9 +123,7 @@ def test_the_largest_piece_of_a_label_stays_and_the_others_join_their_neighbours
     assert found[2, 0] == found[0, 0]  # the stray 2 in the first cell
     assert found[0, 6] != found[3, 6]  # what touches nothing is a label of its own
     assert len(np.unique(found)) == 5
-    assert (
-        len(np.unique(whole(labels, min_area_px=9))) == 4
-    )  # the 2 has 7: it joins the 1
+    assert len(np.unique(whole(labels, min_area_px=9))) == 4  # the 2 has 7: it joins the 1
     np.testing.assert_array_equal(found > 0, labels > 0)
 
 

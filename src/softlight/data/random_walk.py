@@ -41,7 +41,7 @@ def _laplacian(
 ) -> csc_array:
     """What leaves each pixel less what comes from its neighbours; at the ends, the time itself."""
     firsts, seconds, weights = [], [], []
-    for one, other, weight in (
+    for one, other, often in (
         (np.s_[:, :-1], np.s_[:, 1:], _STRAIGHT),
         (np.s_[:-1], np.s_[1:], _STRAIGHT),
         (np.s_[:-1, :-1], np.s_[1:, 1:], _SLANTED),
@@ -50,7 +50,7 @@ def _laplacian(
         same = (pieces[one] == pieces[other]) & (pieces[one] > 0)
         firsts.append(index[one][same])
         seconds.append(index[other][same])
-        weights.append(np.full(firsts[-1].size, weight))
+        weights.append(np.full(firsts[-1].size, often))
     first, second = np.concatenate(firsts), np.concatenate(seconds)
     weight = np.concatenate(weights)
     count = ends.size

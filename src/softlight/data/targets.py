@@ -128,5 +128,5 @@ def _slope(values: Maps, pieces: Labels, axis: int) -> Maps:
     for part in (np.s_[1:], np.s_[:-1]):
         total[part] += step
         counted[part] += same
-    slope: Maps = np.moveaxis(total / np.maximum(counted, 1), 0, axis)
-    return slope
+    slope = (total / np.maximum(counted, 1)).astype(np.float32, copy=False)
+    return np.moveaxis(slope, 0, axis)
