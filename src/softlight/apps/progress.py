@@ -22,6 +22,12 @@ from torch import nn
 from softlight.training.callbacks import Callback, Row, StepReport
 
 console = Console(stderr=True, highlight=False)
+TOLD = {  # of a validation, where it gives these; the best of the first is told too
+    "val_dice": ("Dice", "{:.4f}"),
+    "val_iou": ("IoU", "{:.4f}"),
+    "val_psnr": ("PSNR", "{:.2f} dB"),
+    "val_psnr_degraded": ("before it was restored", "{:.2f} dB"),
+}
 PLAIN_EVERY_S = 15.0  # where the output is a file, a line this often
 
 
@@ -64,7 +70,7 @@ class TrainingLines(Callback):
     def __init__(self, name: str) -> None:
         self.name = name
         self._live = sys.stderr.isatty()
-        self._dice = math.nan
+        self._best = ""
         self._last_s = 0.0
 
     def started(self, facts: dict[str, str]) -> None:
@@ -77,10 +83,9 @@ class TrainingLines(Callback):
             return
         self._last_s = report.elapsed_s
         of = "" if report.epochs is None else f"/{report.epochs}"
-        best = "" if math.isnan(self._dice) else f"best Dice so far {self._dice:.4f}, "
         line = (
             f"epoch {report.epoch}{of}, batch {report.batch}/{report.batches}, "
-            f"loss {report.loss:.4f}, {best}{_duration(report.remaining_s)} left"
+            f"loss {report.loss:.4f}, {self._best}{_duration(report.remaining_s)} left"
         )
         if self._live:
             sys.stderr.write(f"\r\x1b[K{line}")
@@ -91,13 +96,15 @@ class TrainingLines(Callback):
     def epoch(self, history: list[Row], network: nn.Module) -> None:  # noqa: ARG002
         """Say what the epoch gave."""
         row = history[-1]
-        best = [r["val_dice"] for r in history if not math.isnan(r["val_dice"])]
-        self._dice = max(best, default=math.nan)
+        told = [key for key in TOLD if key in row]
+        first, form = TOLD[told[0]]
+        known = [past[told[0]] for past in history if not math.isnan(past[told[0]])]
+        self._best = f"best {first} so far {form.format(max(known))}, " if known else ""
         self._clear()
+        measures = ", ".join(f"{TOLD[key][0]} {TOLD[key][1].format(row[key])}" for key in told)
         say(
             f"epoch {row['epoch']:g}: loss {row['train_loss']:.4f}, validation loss "
-            f"{row['val_loss']:.4f}, Dice {row['val_dice']:.4f}, IoU {row['val_iou']:.4f} "
-            f"({row['minutes']:.1f} min)"
+            f"{row['val_loss']:.4f}, {measures} ({row['minutes']:.1f} min)"
         )
 
     def noted(self, message: str) -> None:

@@ -28,6 +28,7 @@ from softlight.data.samples import SHOWN_PROBLEMS, DataError, Sample
 from softlight.data.targets import TARGETS
 from softlight.data.weights import pixel_weights
 
+Change = Callable[["Decoded", np.random.Generator], "Decoded"]
 CACHE_BYTES_IN_MEMORY = 2 * 1024**3
 _AHEAD = 3  # batches prepared while the network works on one
 
@@ -136,8 +137,8 @@ def decode(
                 valid=None if valid is None else _kept(valid, cache),
                 pixel_size_um=annotated.pixel_size_um,
                 cell_diameter_px=median_cell_diameter(cells),
-                labels=None if target == "classes" else _kept(labels, cache),
-                maps=None if target == "classes" else _kept(TARGETS[target](labels), cache),
+                labels=_kept(labels, cache) if target in TARGETS else None,
+                maps=_kept(TARGETS[target](labels), cache) if target in TARGETS else None,
             )
         )
         if progress is not None:
@@ -182,10 +183,24 @@ def to_batch(
 
 
 class TrainingBatches:
-    """Augmented batches of one training set, prepared by a thread while the network works."""
+    """Augmented batches of one training set, prepared by a thread while the network works.
+
+    Args:
+        decoded: the images.
+        augmenter: cuts and changes the crops.
+        config: size and number of the crops.
+        seed: of every random choice.
+        change: what is done to each crop after that.
+    """
 
     def __init__(
-        self, decoded: Sequence[Decoded], augmenter: Augmenter, config: DataConfig, *, seed: int
+        self,
+        decoded: Sequence[Decoded],
+        augmenter: Augmenter,
+        config: DataConfig,
+        *,
+        seed: int,
+        change: Change | None = None,
     ) -> None:
         if not decoded:
             raise DataError("No image is left to train on. Give more images or validate on fewer.")
@@ -193,6 +208,7 @@ class TrainingBatches:
         self._augmenter = augmenter
         self._config = config
         self._seed = seed
+        self._change = change
         self._patch = self._patch_shape()
         self.samples_per_epoch = config.samples_per_epoch or len(self._decoded)
 
@@ -229,13 +245,14 @@ class TrainingBatches:
         image, source, _ = self._augmenter(
             item.image, places, None, rng, patch=self._patch, center=center
         )
-        return Decoded(
+        crop = Decoded(
             item.name,
             image,
             classes=item.classes.ravel()[source],
             valid=None if item.valid is None else item.valid.ravel()[source],
             maps=None if item.maps is None else item.maps.reshape(len(item.maps), -1)[:, source],
         )
+        return crop if self._change is None else self._change(crop, rng)
 
     def _prepare(self, epoch: int) -> Iterator[Batch]:
         order = self._order(epoch)

@@ -173,15 +173,17 @@ def _empty_network(config: ModelConfig, *, where: str) -> nn.Module:
 def adopt_weights(network: nn.Module, name_or_folder: str | Path) -> float:
     """The share of the network's weights that now come from a saved model: those that fit.
 
-    A model for another task fits all but the last layer. One that fits in less than half is of
-    another shape, and an error.
+    A model for another task fits all but the last layer, and of one that restores images that layer
+    is left out. One that fits in less than half is of another shape, and an error.
     """
-    source = load_model(name_or_folder)[0].state_dict()
+    model, spec = load_model(name_or_folder)
     own = network.state_dict()
     fitting = {
         name: tensor
-        for name, tensor in source.items()
-        if name in own and own[name].shape == tensor.shape
+        for name, tensor in model.state_dict().items()
+        if name in own
+        and own[name].shape == tensor.shape
+        and not (spec.target == "image" and name.startswith("head."))
     }
     share = sum(t.numel() for t in fitting.values()) / sum(t.numel() for t in own.values())
     if share < 0.5:

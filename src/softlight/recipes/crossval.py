@@ -14,7 +14,7 @@ from softlight.evaluate.table import write_metrics
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
 from softlight.recipes.score import score_network, to_table
-from softlight.recipes.train import RUN_FOLDER, has_checkpoint, train
+from softlight.recipes.train import RUN_FOLDER, check_finds_cells, has_checkpoint, train
 from softlight.training.callbacks import Callback
 
 HELD_OUT = "held-out.txt"  # in a fold's folder: the names of the images that it tests
@@ -43,6 +43,7 @@ def cross_validate(
         watch: gives the callbacks of one fold by its name.
         note: told what begins and what was found.
     """
+    check_finds_cells(recipe)
     tables = []
     for number, fold in enumerate(folds(dataset.samples, k, by=recipe.data.split_by, seed=0), 1):
         name = f"fold {number} of {k}"

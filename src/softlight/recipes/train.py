@@ -136,6 +136,15 @@ def train(
     return Trained(out, spec, result, split)
 
 
+def check_finds_cells(recipe: Recipe) -> None:
+    """Raise where the recipe is of restoring images, which needs no annotation."""
+    if recipe.target == "image":
+        raise ConfigError(
+            f"The recipe {recipe.name!r} restores images and finds no cells; images without "
+            "annotation are learned from by softlight pretrain."
+        )
+
+
 def has_checkpoint(out: Path) -> bool:
     """Whether the model's folder holds a run that can be resumed."""
     return (out / RUN_FOLDER / CHECKPOINT).is_file()

@@ -13,7 +13,7 @@ from softlight.recipes.advise import advise
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import training_page
 from softlight.recipes.pictures import TrainingPictures
-from softlight.recipes.train import RUN_FOLDER, Trained, train
+from softlight.recipes.train import RUN_FOLDER, Trained, check_finds_cells, train
 from softlight.training.callbacks import Callback
 
 
@@ -62,6 +62,7 @@ def train_folder(
     else:
         chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     chosen = with_settings(chosen, settings or {})
+    check_finds_cells(chosen)
     samples = spread(dataset.samples, chosen.data.images)
     if validation is None:
         split = split_fraction(

@@ -27,6 +27,10 @@ _MOST_DOTS = 60
 PANELS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "loss": ("Loss", (("train_loss", "training"), ("val_loss", "validation"))),
     "score": ("Validation score", (("val_dice", "Dice"), ("val_iou", "IoU"))),
+    "restored": (
+        "Peak signal-to-noise ratio (dB)",
+        (("val_psnr", "restored"), ("val_psnr_degraded", "degraded")),
+    ),
     "rate": ("Learning rate", (("learning_rate", "learning rate"),)),
 }
 
@@ -36,16 +40,18 @@ class ChartError(ValueError):
 
 
 def curves_figure(
-    history: Rows, *, panels: Sequence[str] = tuple(PANELS), dark: bool = False
+    history: Rows, *, panels: Sequence[str] | None = None, dark: bool = False
 ) -> bytes:
     """Training curves by epoch as a PNG file: loss, validation scores, learning rate.
 
     Args:
         history: One row an epoch with ``epoch`` and any of ``train_loss, val_loss, val_dice,
-            val_iou, learning_rate``. A value that is missing or not finite leaves a gap.
-        panels: Which of `PANELS` to draw, left to right.
+            val_iou, val_psnr, learning_rate``. A value that is missing or not finite leaves a gap.
+        panels: Which of `PANELS` to draw, left to right; None: those that the history speaks of.
         dark: Whether the page behind is dark.
     """
+    if panels is None:
+        panels = recorded_panels(history)
     unknown = [name for name in panels if name not in PANELS]
     if not history or not panels or unknown:
         raise ChartError(
@@ -60,6 +66,15 @@ def curves_figure(
     for ax, name in zip(axes, panels, strict=True):
         _draw_panel(ax, name, epochs, history, ink)
     return png(figure)
+
+
+def recorded_panels(history: Rows) -> tuple[str, ...]:
+    """The names of those `PANELS` that the history has a value for."""
+    return tuple(
+        name
+        for name, (_, lines) in PANELS.items()
+        if any(row.get(key) is not None for key, _ in lines for row in history)
+    )
 
 
 def _draw_panel(ax: Axes, name: str, epochs: Numbers, history: Rows, ink: Ink) -> None:

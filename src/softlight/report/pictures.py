@@ -9,7 +9,7 @@ import numpy as np
 
 from softlight.report.blocks import Chart, Frame, Layer, Movie, Panel, Picture
 from softlight.report.cell_errors import cell_error_layer, fate_legend
-from softlight.report.charts import PANELS, confluence_figure, curves_figure
+from softlight.report.charts import PANELS, confluence_figure, curves_figure, recorded_panels
 from softlight.report.colours import Labels, colour_movie
 from softlight.report.figures import ERROR_LEGEND, UNKNOWN_LEGEND, to_jpeg, to_png
 from softlight.report.layers import AnyLabels, error_layer, outline_layer
@@ -138,10 +138,9 @@ def charts_of_training(history: Sequence[Mapping[str, object]]) -> list[Chart]:
         Chart(
             light=curves_figure(history, panels=(name,)),
             dark=curves_figure(history, panels=(name,), dark=True),
-            alt=f"{heading} by epoch, {len(history)} epochs",
+            alt=f"{PANELS[name][0]} by epoch, {len(history)} epochs",
         )
-        for name, (heading, lines) in PANELS.items()
-        if any(row.get(key) is not None for key, _ in lines for row in history)
+        for name in recorded_panels(history)
     ]
 
 

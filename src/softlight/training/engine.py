@@ -32,7 +32,7 @@ from softlight.training.one_class import PATIENCE, WARM_UP, explain, single_answ
 from softlight.training.optimizer import average_weights, build_optimizer
 from softlight.training.schedule import count_plateaus, learning_rate_factor
 from softlight.training.state import State
-from softlight.training.tasks import MEASURES, SegmentationTask
+from softlight.training.tasks import Task
 
 LOWER_IS_BETTER = {"loss"}
 CHECKPOINT = "checkpoint.safetensors"
@@ -76,11 +76,11 @@ def choose_precision(asked: str, device: torch.device) -> str:
     return "bf16-mixed" if is_fast_in_bf16(device) else "32-true"
 
 
-def check_monitor(name: str) -> None:
-    """Raise unless validation gives such a measure."""
-    if name not in MEASURES:
+def check_monitor(name: str, task: Task) -> None:
+    """Raise unless the task's validation gives such a measure."""
+    if name not in task.measures:
         raise TrainingStoppedError(
-            f"There is no validation measure {name!r}. Use one of: {', '.join(MEASURES)}."
+            f"There is no validation measure {name!r}. Use one of: {', '.join(task.measures)}."
         )
 
 
@@ -102,16 +102,16 @@ class Trainer:
     def __init__(
         self,
         network: nn.Module,
-        task: SegmentationTask,
+        task: Task,
         *,
         settings: TrainConfig,
         optimizer: OptimizerConfig,
         schedule: ScheduleConfig,
         folder: Path,
         callbacks: Sequence[Callback] = (),
-        rebalance: Callable[[], SegmentationTask] | None = None,
+        rebalance: Callable[[], Task] | None = None,
     ) -> None:
-        check_monitor(settings.monitor)
+        check_monitor(settings.monitor, task)
         device = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
         with _quiet(FABRIC_LOG):  # it tells the precision, and so do we

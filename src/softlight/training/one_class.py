@@ -11,6 +11,8 @@ WARM_UP = 0.1  # share of the run in which a network may still answer one class
 
 def single_answer(measures: dict[str, float]) -> Literal["background", "cell"] | None:
     """The one class that is predicted everywhere though both occur; None if it is not so."""
+    if "foreground" not in measures:  # the task knows no classes
+        return None
     predicted, true = measures["foreground"], measures["foreground_true"]
     if true > 0 and predicted < NEGLIGIBLE * true:
         return "background"

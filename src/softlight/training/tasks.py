@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,18 +31,41 @@ MEASURES = (
 )
 
 
-class SegmentationTask:
-    """Each pixel has one class; judged by the confusion matrix of the validation images."""
+class Task(ABC):
+    """What a batch costs, and how good a network is on validation images."""
 
-    def __init__(self, loss: Loss, class_count: int, *, threshold: float = 0.5) -> None:
-        self.loss = loss
-        self.class_count = class_count
-        self.threshold = threshold
+    measures: tuple[str, ...]  # what ``validate`` gives
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """The named losses of one batch; ``loss`` is the one to minimise."""
         total, named = self.cost(network(batch.image).logits, batch)
         return {"loss": total, **named}
+
+    @abstractmethod
+    def cost(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
+        """What these outputs cost, in all and by name."""
+
+    @abstractmethod
+    def validate(
+        self,
+        network: nn.Module,
+        images: Sequence[Decoded],
+        *,
+        move: Callable[[Batch], Batch],
+        autocast: Callable[[], Any],
+    ) -> dict[str, float]:
+        """The measures over whole images, ``loss`` among them."""
+
+
+class SegmentationTask(Task):
+    """Each pixel has one class; judged by the confusion matrix of the validation images."""
+
+    measures = MEASURES
+
+    def __init__(self, loss: Loss, class_count: int, *, threshold: float = 0.5) -> None:
+        self.loss = loss
+        self.class_count = class_count
+        self.threshold = threshold
 
     def cost(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
         """What these outputs cost, in all and by name."""

@@ -24,6 +24,10 @@ Device = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of every random choice.")]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")]
+Init = Annotated[
+    str | None,
+    typer.Option("--init", help="Begin with the weights of this model, by name or folder."),
+]
 Annotation = Annotated[
     str,
     typer.Option("--annotation", help="Challenge folders: auto, gold, silver or complete."),
@@ -52,14 +56,16 @@ def parse_assignments(assignments: list[str] | None) -> dict[str, Any]:
     return values
 
 
-def _settings(
+def chosen_settings(
     sets: list[str] | None,
     *,
     minutes: float | None,
     epochs: int | None,
     device: str | None,
     seed: int | None,
+    init: str | None = None,
 ) -> dict[str, Any]:
+    """The recipe's settings that flags and ``--set`` replace."""
     if minutes is not None and epochs is not None:
         raise ValueError("Give --minutes or --epochs, not both.")
     named = {
@@ -67,6 +73,7 @@ def _settings(
         "train.epochs": epochs,
         "train.device": device,
         "train.seed": seed,
+        "train.init": init,
     }
     given: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     if epochs is not None:
@@ -78,7 +85,9 @@ def _how_to_go_on() -> str:
     return "Finished folds and epochs are kept; give the same command to go on."
 
 
-def _how_to_resume(out: Path) -> Callable[[], str]:
+def how_to_resume(out: Path) -> Callable[[], str]:
+    """What to say after Ctrl-C: whether anything is kept in the model's folder to go on with."""
+
     def advice() -> str:
         from softlight.recipes.train import has_checkpoint
 
@@ -100,6 +109,7 @@ def train(
     epochs: Epochs = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     sets: Sets = None,
+    init: Init = None,
     auto_balance: Annotated[
         bool,
         typer.Option("--auto-balance", help="Start again, balanced, if one class is all it says."),
@@ -119,11 +129,13 @@ def train(
     from softlight.apps.progress import TrainingLines, counting, say
     from softlight.recipes.train_folder import train_folder
 
-    settings = _settings(sets, minutes=minutes, epochs=epochs, device=device, seed=seed)
+    settings = chosen_settings(
+        sets, minutes=minutes, epochs=epochs, device=device, seed=seed, init=init
+    )
     if auto_balance:
         settings["train.auto_balance"] = True
     with (
-        interruptible(_how_to_resume(out)),
+        interruptible(how_to_resume(out)),
         counting("Reading images") as progress,
         counting("Trying thresholds") as tuning,
     ):
@@ -154,6 +166,7 @@ def crossval(
     minutes: Minutes = None,
     epochs: Epochs = None,
     sets: Sets = None,
+    init: Init = None,
     annotation: Annotation = "auto",
     device: Device = None,
     seed: Seed = None,
@@ -166,7 +179,9 @@ def crossval(
     from softlight.recipes.crossval import cross_validate
     from softlight.recipes.library import load_recipe
 
-    settings = _settings(sets, minutes=minutes, epochs=epochs, device=device, seed=seed)
+    settings = chosen_settings(
+        sets, minutes=minutes, epochs=epochs, device=device, seed=seed, init=init
+    )
     dataset = open_dataset(data, annotation=annotation)
     for line in dataset.notes:
         say(line)
