@@ -21,6 +21,7 @@ BASE = {
     "segment": ["segment", "a.tif", "--model", "m", "--out", "o"],
     "analyze": ["analyze", "a.tif", "--labels", "l", "--out", "o"],
     "evaluate": ["evaluate", "--data", "d", "--out", "o"],
+    "doctor": ["doctor", "images/a.tif", "--model", "m"],
     "train": ["train", "--data", "d", "--out", "o"],
     "crossval": ["crossval", "ctc-unet", "--data", "d", "--out", "o"],
     "reproduce": ["reproduce", "ctc-unet"],
@@ -36,6 +37,7 @@ SPIES = {
     "segment": ["softlight.recipes.segment:segment"],
     "analyze": ["softlight.recipes.analyze:analyze"],
     "evaluate": ["softlight.recipes.evaluate:evaluate"],
+    "doctor": ["softlight.recipes.doctor:diagnose"],
     "train": ["softlight.recipes.train_folder:train_folder"],
     "crossval": [DATASET, "softlight.recipes.crossval:cross_validate"],
     "reproduce": ["softlight.recipes.reproduce:reproduce"],
@@ -65,6 +67,8 @@ TABLE: list[Row] = [
     ("segment", "--min-area-px", ["9"], "options/min_area_px", 9),
     ("segment", "--no-split", [], "options/touching", False),
     ("segment", "--flips", [], "options/flips", True),
+    ("segment", "--cell-diameter", ["30"], "options/cell_diameter_px", 30.0),
+    ("segment", "--no-rescale", [], "options/rescale", False),
     ("segment", "--ome-zarr", ["0.5"], "options/ome_zarr", "0.5"),
     ("segment", "--movie", [], "as_movies", True),
     ("analyze", "--labels", ["x"], "cells", Path("x")),
@@ -73,6 +77,8 @@ TABLE: list[Row] = [
     ("analyze", "--pixel-size-um", ["0.5"], "settings/reading/pixel_size_um", 0.5),
     ("analyze", "--axes", ["TCYX"], "settings/reading/axes", "TCYX"),
     ("analyze", "--channel", ["2"], "settings/reading/channel", 2),
+    ("analyze", "--cell-diameter", ["30"], "settings/options/cell_diameter_px", 30.0),
+    ("analyze", "--no-rescale", [], "settings/options/rescale", False),
     ("analyze", "--separate", [], "settings/separate", True),
     ("analyze", "--plate-map", ["p.csv"], "plate_map", Path("p.csv")),
     ("analyze", "--threshold", ["0.3"], "settings/options/threshold", 0.3),
@@ -92,7 +98,17 @@ TABLE: list[Row] = [
     ("evaluate", "--classes", ["a,b,c"], "classes", ["a", "b", "c"]),
     ("evaluate", "--boundary-tolerance-px", ["3"], "boundary_tolerance_px", 3.0),
     ("evaluate", "--instances", ["no"], "instances", "no"),
+    ("evaluate", "--cell-diameter", ["30"], "sizing/cell_diameter_px", 30.0),
+    ("evaluate", "--no-rescale", [], "sizing/rescale", False),
     ("evaluate", "--device", ["cpu"], "device", "cpu"),
+    ("doctor", "--model", ["n"], "name_or_folder", "n"),
+    ("doctor", "--device", ["cpu"], "device", "cpu"),
+    ("doctor", "--axes", ["YX"], "reading/axes", "YX"),
+    ("doctor", "--channel", ["2"], "reading/channel", 2),
+    ("doctor", "--pixel-size-um", ["0.5"], "reading/pixel_size_um", 0.5),
+    ("doctor", "--threshold", ["0.3"], "options/threshold", 0.3),
+    ("doctor", "--cell-diameter", ["30"], "options/cell_diameter_px", 30.0),
+    ("doctor", "--no-rescale", [], "options/rescale", False),
     ("track", "--labels", ["x"], "path", Path("x")),
     ("track", "--out", ["x"], "out", Path("x")),
     ("track", "--interval-min", ["7"], "frame_interval_min", 7.0),
@@ -163,11 +179,13 @@ PRINTED = {  # see test_segment_command and its like, and the last test here
     ("analyze", "--device"),
     ("track", "--json"),
     ("evaluate", "--json"),
+    ("doctor", "--json"),
     ("evaluate", "--border-px"),
     ("info", "--movie"),
 }
 DEFAULTS = {  # the other sides of --no-split and its like
     ("segment", "--split"),
+    *((verb, "--rescale") for verb in ("segment", "analyze", "evaluate", "doctor")),
     ("analyze", "--divisions"),
     ("track", "--divisions"),
     ("track", "--drift"),
@@ -190,7 +208,7 @@ def arrived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., di
         with monkeypatch.context() as patch:
             for target in SPIES[verb]:
                 _spy(patch, target, found, dataset if target == DATASET else None)
-            if verb == "segment":
+            if verb in ("segment", "doctor"):
                 _spy_on_model(patch, found)
             result = CliRunner().invoke(app, [*BASE[verb], *words])
         assert isinstance(result.exception, StopHere), result.output

@@ -8,7 +8,16 @@ import sys
 import typer
 
 from softlight import __version__
-from softlight.apps.commands import analysis, datasets, exchange, predict, tracking, training
+from softlight.apps.commands import (
+    analysis,
+    datasets,
+    doctor,
+    exchange,
+    predict,
+    pretraining,
+    tracking,
+    training,
+)
 
 app = typer.Typer(
     name="softlight",
@@ -18,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (predict, analysis, tracking, training, datasets, exchange):
+for room in (predict, analysis, tracking, training, pretraining, doctor, datasets, exchange):
     room.register(app)
 
 

@@ -66,9 +66,7 @@ def image_traits(raw: NDArray[Any], prepared: NDArray[Any] | None = None) -> Tra
             skewness = float(((inside - inside.mean()) ** 3).mean()) / spread**3
     return {
         "contrast": _ratio(high - low, abs(middle)),
-        "signal_to_noise": _ratio(
-            _cell_contrast(values), pixel_noise(values, whole=raw.dtype.kind in "iub")
-        ),
+        "signal_to_noise": _ratio(_cell_contrast(sized), pixel_noise(sized)),
         "skewness": skewness,
         "middle": _ratio(middle - low, high - low),
         "sharpness": frame_quality(sized)["sharpness"],

@@ -24,6 +24,7 @@ from softlight.recipes.analysis_doubts import doubts
 from softlight.recipes.analysis_settings import AnalyzeSettings
 from softlight.recipes.given_labels import labels_of
 from softlight.recipes.positions import Position
+from softlight.recipes.scale import Scaled, fit_scale
 from softlight.recipes.segment import label_cells
 from softlight.track.lineage import build_lineage, division_table
 from softlight.track.movie import Tracked, track_cells
@@ -65,7 +66,8 @@ def analyze_movie(
         progress: told (frames done, frames in all) while cells are found.
     """
     movie = position.open(settings.reading)
-    find = _finder(position, cells, movie, settings, only=only)
+    notes: list[str] = []
+    find = _finder(position, cells, movie, settings, only=only, notes=notes)
     objects, frames = _find_cells(movie, find, target, progress)
     tracked = track_cells(objects, labels=open_label_movie(target), settings=settings.link)
     edits = pd.DataFrame(columns=EDIT_COLUMNS)
@@ -83,7 +85,7 @@ def analyze_movie(
         movie=movie,
         labels=labels,
         tables=tables,
-        warnings=[*position.notes, *tracked.notes, *doubts(position.name, tables)],
+        warnings=[*position.notes, *notes, *tracked.notes, *doubts(position.name, tables)],
         learned=dict(tracked.learned),
     )
 
@@ -95,13 +97,19 @@ def _finder(
     settings: AnalyzeSettings,
     *,
     only: bool,
+    notes: list[str],
 ) -> Finder:
     if isinstance(cells, Segmenter):
         grey = cells.spec.model.in_channels == 1
+        sized: list[Scaled] = []  # by the first frame, for all
 
         def segmented(t: int, frame: NDArray[Any]) -> Labels:
             image = movie.grey(t) if grey and frame.ndim == 3 else frame
-            return label_cells(image, cells, settings.options, movie.pixel_size_um)
+            size = movie.pixel_size_um
+            if not sized:
+                sized.append(fit_scale(image, cells, settings.options, pixel_size_um=size))
+                notes.extend([sized[0].note] if sized[0].note else [])
+            return label_cells(image, sized[0].segmenter, settings.options, size)
 
         return segmented
     given = labels_of(position, cells, frames=len(movie), only=only)

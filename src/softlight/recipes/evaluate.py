@@ -12,6 +12,7 @@ from softlight.config import ConfigError
 from softlight.data.sets import open_dataset
 from softlight.evaluate.table import summarize, write_metrics
 from softlight.inference.predict import Segmenter
+from softlight.recipes.divide import Options
 from softlight.recipes.pages import scores_page
 from softlight.recipes.provenance import stamp
 from softlight.recipes.score import Instances, score_network, score_predictions, to_table
@@ -45,6 +46,7 @@ def evaluate(
     classes: Sequence[str] | None = None,
     boundary_tolerance_px: float = 2.0,
     instances: Instances = "auto",
+    sizing: Options | None = None,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] = lambda _: None,
@@ -62,6 +64,8 @@ def evaluate(
         boundary_tolerance_px: how far a boundary may be off.
         instances: whether single cells are scored too: auto (where the truth tells them apart),
             yes or no.
+        sizing: ``cell_diameter_px`` and ``rescale``, how cells are brought to the size that the
+            model knows; as ``softlight segment`` does if not given.
         device: where the model runs.
         progress: told (done, total).
         note: told what was found.
@@ -80,6 +84,7 @@ def evaluate(
             dataset.samples,
             boundary_tolerance_px=boundary_tolerance_px,
             instances=instances,
+            options=sizing or Options(),
             progress=progress,
             note=note,
         )

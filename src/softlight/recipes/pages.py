@@ -11,14 +11,17 @@ import pandas as pd
 
 from softlight.config import Recipe, to_toml
 from softlight.data.samples import DataSet
+from softlight.evaluate.calibration import calibration_error, reliability
 from softlight.evaluate.table import format_summary, summarize
 from softlight.inference.predict import Segmenter
 from softlight.io.images import Movie
 from softlight.io.labels import open_label_movie
 from softlight.recipes.provenance import stamp
 from softlight.recipes.score import Scored, score_network, to_table
+from softlight.recipes.score_cells import judged_cells
 from softlight.recipes.segment import SegmentedFile
 from softlight.recipes.train import Trained
+from softlight.recipes.trust import in_words
 from softlight.report.blocks import Block, Facts, Notice, Section, Settings, Table, Text
 from softlight.report.html import write_report
 from softlight.report.pictures import (
@@ -28,6 +31,7 @@ from softlight.report.pictures import (
     pick_examples,
     picture_of_cells,
 )
+from softlight.report.trust_charts import chart_of_reliability
 
 MOST_PICTURES = 9
 SHOWN = ("dice", "iou", "pixel_accuracy", "precision", "recall", "boundary_dice")
@@ -45,6 +49,8 @@ def training_page(trained: Trained, recipe: Recipe, dataset: DataSet) -> Path:
     notices: list[Block] = [Notice(warning) for warning in result.warnings]
     if not held_out:
         notices.append(Notice("No image was held out: the scores are of images trained on."))
+    if trained.spec.trust is not None:
+        notices += [Text(line) for line in in_words(trained.spec.trust)]
     sections = [
         Section("Training", [*notices, *charts_of_training(result.history)]),
         *_score_sections(scored),
@@ -155,6 +161,8 @@ def run_page(
         Notice(f"{result.source.name} failed: {result.error}") for result in results if result.error
     ]
     blocks += [Notice(warning) for result in results for warning in result.warnings]
+    blocks += [Text(f"{r.source.name}: {note}") for r in results for note in r.notes]
+    blocks += _intervals(rows, segmenter)
     if rows:
         blocks.append(chart_of_confluence(_over_time(rows)))
     pictures: list[Block] = [_picture(result) for result in fine[:MOST_PICTURES]]
@@ -187,6 +195,22 @@ def run_page(
         ],
         footer=_footer(),
     )
+
+
+def _intervals(rows: Sequence[dict[str, Any]], segmenter: Segmenter) -> list[Block]:
+    """What the intervals mean where there are any, else why there are none."""
+    known = [row for row in rows if np.isfinite(row["confluence_low"])]
+    if known:
+        return [
+            Text(
+                "The true number of cells and the covered area of a frame lie in the intervals "
+                "(cells_low to cells_high, confluence_low to confluence_high) nine times in ten, "
+                "for images like those that were held out in training."
+            )
+        ]
+    if rows and segmenter.spec.trust is not None:
+        return [Text("There are no intervals: nothing is known of how wrong the model is here.")]
+    return []
 
 
 class _Frames(Sequence[Any]):
@@ -225,6 +249,7 @@ def _score_sections(scored: Sequence[Scored]) -> list[Section]:
     if of_cells:
         caption = "Single cells, the same; ap is the mean over IoU 0.5 to 0.95."
         blocks.append(Table(format_summary(summary, measures=of_cells), caption=caption))
+    blocks += _reliability(scored)
     judged = table["ap50" if of_cells else "dice"].tolist()
     pictures: list[Block] = [
         _picture_of_score(scored[index], kind)
@@ -235,6 +260,15 @@ def _score_sections(scored: Sequence[Scored]) -> list[Section]:
         Section("Pictures", pictures),
         Section("Every image", [Table(_telling(table))]),
     ]
+
+
+def _reliability(scored: Sequence[Scored]) -> list[Block]:
+    """How often cells that were said to be right so surely are right."""
+    cells = judged_cells(scored)
+    if cells is None:
+        return []
+    table = reliability(*cells)
+    return [chart_of_reliability(table, error=calibration_error(*cells))]
 
 
 def _telling(table: pd.DataFrame) -> pd.DataFrame:

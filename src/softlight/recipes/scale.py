@@ -13,7 +13,7 @@ import numpy.typing as npt
 from softlight.config import ConfigError, SizeConfig
 from softlight.data.samples import Progress, Sample
 from softlight.inference.predict import Segmenter
-from softlight.recipes.divide import Options, divide_cells, raw_scores
+from softlight.recipes.divide import Options, divide_cells, surenesses
 
 CLEARLY = 1.5  # off by more than this: the image is resized
 SAME_PIXEL = 1.25  # pixel sizes nearer than this are the same to a network
@@ -136,7 +136,7 @@ def passes_at(
 def _curve(
     frame: Image, segmenter: Segmenter, octaves: Sequence[float], pixel_size_um: float | None
 ) -> Iterator[tuple[float, float]]:
-    """(octaves, mean raw score of the cells) of the frame at rising sizes, 0 with too few cells."""
+    """(octaves, mean sureness of the cells) of the frame at rising sizes, 0 with too few cells."""
     for octave in octaves:
         sized = segmenter.zoomed(2.0**octave)
         part = _middle(frame, sized.scale_for(frame.shape, pixel_size_um), octave)
@@ -146,7 +146,7 @@ def _curve(
             yield octave, 0.0
             continue
         labels = divide_cells(maps, segmenter.spec, Options(), scale=scale)
-        scores = raw_scores(maps, labels, segmenter.spec)
+        scores = surenesses(maps, labels, segmenter.spec)
         yield octave, float(scores.mean()) if len(scores) >= _LEAST_CELLS else 0.0
 
 

@@ -22,7 +22,8 @@ from softlight.evaluate.table import per_image_table
 from softlight.inference.predict import Segmenter, class_map, class_probability
 from softlight.io.folder import frame_files
 from softlight.io.labels import read_labels
-from softlight.recipes.segment import Options, divide_cells
+from softlight.recipes.divide import Options, divide_cells, probabilities, raw_scores
+from softlight.recipes.scale import fit_scale
 
 Instances = Literal["auto", "yes", "no"]
 Labels = npt.NDArray[np.int32]
@@ -39,6 +40,7 @@ class Scored:
     predicted: npt.NDArray[np.int32]  # (Y, X) class indices
     scores: dict[str, float]
     cells: Labels | None = None  # (Y, X) what was predicted, cell by cell, where that is scored
+    sureness: npt.NDArray[np.float64] | None = None  # of the labels 1 to n: how surely right
 
 
 def score_network(
@@ -47,6 +49,7 @@ def score_network(
     *,
     boundary_tolerance_px: float = 2.0,
     instances: Instances = "auto",
+    options: Options | None = None,
     progress: Progress | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> list[Scored]:
@@ -57,22 +60,30 @@ def score_network(
         samples: annotated images.
         boundary_tolerance_px: how far a boundary may be off.
         instances: whether single cells are scored too; auto: where the truth tells them apart.
+        options: how cells are brought to the size of the training; None leaves images as they are.
         progress: told (done, total).
-        note: told why single cells are not scored.
+        note: told why single cells are not scored, and which images were resized.
     """
     cells_too = _scores_cells(samples, segmenter.spec.classes, instances, note)
     scored = []
     for index, sample in enumerate(samples):
         annotated = sample.read()
         size = annotated.pixel_size_um
-        maps = segmenter.maps(annotated.image, pixel_size_um=size)
+        sized = segmenter
+        if options is not None:
+            scaled = fit_scale(annotated.image, segmenter, options, pixel_size_um=size)
+            sized = scaled.segmenter
+            if scaled.note:
+                note(f"{sample.name}: {scaled.note}")
+        maps = sized.maps(annotated.image, pixel_size_um=size)
         spec = segmenter.spec
         probability = class_probability(maps, spec)
         predicted = class_map(probability, threshold=spec.threshold).astype(np.int32)
-        cells = None
+        cells, sureness = None, None
         if cells_too and not is_binary(sample):
-            scale = segmenter.scale_for(annotated.image.shape, size)
-            cells = divide_cells(maps, spec, Options(), scale=scale)
+            scale = sized.scale_for(annotated.image.shape, size)
+            cells = divide_cells(maps, spec, options or Options(), scale=scale)
+            sureness = probabilities(raw_scores(maps, cells, spec), spec)
         item = _score(
             sample,
             annotated,
@@ -80,6 +91,7 @@ def score_network(
             spec.classes,
             tolerance_px=boundary_tolerance_px,
             cells=cells,
+            sureness=sureness,
         )
         item.scores["loss"] = cross_entropy(probability, item.truth, annotated.valid)
         scored.append(item)
@@ -227,6 +239,7 @@ def _score(
     *,
     tolerance_px: float,
     cells: Labels | None,
+    sureness: npt.NDArray[np.float64] | None = None,
 ) -> Scored:
     truth = to_classes(annotated.labels, len(classes), name=sample.name)
     if predicted.shape != truth.shape:
@@ -243,4 +256,4 @@ def _score(
     )
     if cells is not None:
         scores |= score_instances(annotated.labels, cells, valid=annotated.valid)
-    return Scored(sample, annotated, truth, predicted, scores, cells)
+    return Scored(sample, annotated, truth, predicted, scores, cells, sureness)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from softlight.data.unlabelled import unlabelled_cells
+from softlight.evaluate.calibration import Judged, judge_cells, together
 from softlight.evaluate.coco_ap import CellsOfImage, coco_average_precision
 from softlight.evaluate.instance import score_instances
 from softlight.evaluate.matching import known_cells
@@ -38,13 +39,27 @@ def coco_table(scored: Sequence[Scored]) -> pd.DataFrame | None:
 def _cells_of(item: Scored) -> CellsOfImage:
     annotated, cells = item.annotated, item.cells
     assert cells is not None
+    scores = None if item.sureness is None else dict(enumerate(item.sureness.tolist(), start=1))
     if annotated.valid is not None:
-        return CellsOfImage(
-            known_cells(annotated.labels, annotated.valid), known_cells(cells, annotated.valid)
-        )
+        truth = known_cells(annotated.labels, annotated.valid)
+        return CellsOfImage(truth, known_cells(cells, annotated.valid), scores)
     if annotated.outlines is not None:
-        return CellsOfImage(annotated.outlines, cells)
-    return CellsOfImage(annotated.labels, cells)
+        return CellsOfImage(annotated.outlines, cells, scores)
+    return CellsOfImage(annotated.labels, cells, scores)
+
+
+def judged_cells(scored: Sequence[Scored]) -> Judged | None:
+    """All predicted cells with how surely they were said to be right, and whether they are.
+
+    None where nothing says how sure it is.
+    """
+    images = [
+        judge_cells(item.annotated.labels, item.cells, item.sureness, valid=item.annotated.valid)
+        for item in scored
+        if item.cells is not None and item.sureness is not None
+    ]
+    found = together(images)
+    return found if len(found.scores) else None
 
 
 def doubts(scored: Sequence[Scored]) -> list[str]:

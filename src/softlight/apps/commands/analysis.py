@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from softlight.apps.commands.predict import Device
+from softlight.apps.commands.predict import CellDiameter, Device, Rescale
 from softlight.apps.interrupts import interruptible
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def analyze(
     min_area_px: Annotated[
         int | None, typer.Option(min=0, help="Smaller pieces are dropped; else the model's.")
     ] = None,
+    cell_diameter: CellDiameter = None,
+    rescale: Rescale = True,
     max_distance_px: Annotated[
         float | None, typer.Option(help="Longest way of a cell between frames; else learned.")
     ] = None,
@@ -90,7 +92,13 @@ def analyze(
     version = None if ome_zarr == "none" else ome_zarr
     settings = AnalyzeSettings(
         reading=Reading(axes, channel, pixel_size_um, interval_min),
-        options=Options(threshold=threshold, min_area_px=min_area_px, ome_zarr=version),
+        options=Options(
+            threshold=threshold,
+            min_area_px=min_area_px,
+            ome_zarr=version,
+            cell_diameter_px=cell_diameter,
+            rescale=rescale,
+        ),
         link=LinkSettings(
             max_gap_frames=max_gap_frames, max_distance_px=max_distance_px, divisions=divisions
         ),

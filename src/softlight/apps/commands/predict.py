@@ -10,6 +10,20 @@ from typing import Annotated, Literal
 import typer
 
 Model = Annotated[str, typer.Option("--model", help="Name of a shipped model, or a folder.")]
+CellDiameter = Annotated[
+    float | None,
+    typer.Option(
+        "--cell-diameter",
+        help="Width of a cell in pixels of the image; found out if not given.",
+    ),
+]
+Rescale = Annotated[
+    bool,
+    typer.Option(
+        "--rescale/--no-rescale",
+        help="Bring cells to the size that the model was trained at, or leave images as they are.",
+    ),
+]
 Device = Annotated[
     str, typer.Option("--device", help="cpu, cuda or mps; auto takes the fastest there is.")
 ]
@@ -65,6 +79,8 @@ def segment(
     flips: Annotated[
         bool, typer.Option("--flips", help="Average over mirror images: better, four times slower.")
     ] = False,
+    cell_diameter: CellDiameter = None,
+    rescale: Rescale = True,
     ome_zarr: Annotated[
         Literal["0.4", "0.5"] | None,
         typer.Option("--ome-zarr", help="Also write OME-Zarr of this version."),
@@ -87,7 +103,9 @@ def segment(
             segmenter,
             out,
             reading=Reading(axes, channel, pixel_size_um, interval_min),
-            options=Options(threshold, min_area_px, touching, flips, ome_zarr),
+            options=Options(
+                threshold, min_area_px, touching, flips, ome_zarr, cell_diameter, rescale
+            ),
             as_movies=as_movies,
             progress=lambda _, done, total: progress(done, total),
         )
@@ -97,6 +115,8 @@ def segment(
     else:
         for result in results:
             typer.echo(result.line())
+            for note in result.notes:
+                typer.echo(f"  {note}")
         typer.echo(f"Report: {report}")
     for result in results:
         for warning in result.warnings:
@@ -136,6 +156,8 @@ def evaluate(
         Literal["auto", "yes", "no"],
         typer.Option(help="Score single cells too; auto: where truth and predictions have them."),
     ] = "auto",
+    cell_diameter: CellDiameter = None,
+    rescale: Rescale = True,
     border_px: Annotated[
         int | None,
         typer.Option(
@@ -152,6 +174,7 @@ def evaluate(
     from softlight.config import ConfigError
     from softlight.evaluate.instance import MEASURES
     from softlight.evaluate.table import format_summary, markdown_table
+    from softlight.recipes.divide import Options
     from softlight.recipes.evaluate import evaluate as run
     from softlight.recipes.evaluate_tracking import holds_tracks
     from softlight.recipes.pages import SHOWN_CELLS
@@ -180,6 +203,7 @@ def evaluate(
             classes=None if classes is None else classes.split(","),
             boundary_tolerance_px=boundary_tolerance_px,
             instances=instances,
+            sizing=Options(cell_diameter_px=cell_diameter, rescale=rescale),
             device=device,
             progress=progress,
             note=say,
