@@ -23,6 +23,7 @@ import torch
 from softlight.config import DataConfig, Target
 from softlight.data.augment import Augmenter
 from softlight.data.cells import median_cell_diameter
+from softlight.data.directions import turned
 from softlight.data.normalize import Preprocessor
 from softlight.data.samples import SHOWN_PROBLEMS, DataError, Sample
 from softlight.data.targets import TARGETS
@@ -190,6 +191,7 @@ class TrainingBatches:
         augmenter: cuts and changes the crops.
         config: size and number of the crops.
         seed: of every random choice.
+        directions: maps are vectors, which turn with the crop.
         change: what is done to each crop after that.
     """
 
@@ -200,6 +202,7 @@ class TrainingBatches:
         config: DataConfig,
         *,
         seed: int,
+        directions: bool = False,
         change: Change | None = None,
     ) -> None:
         if not decoded:
@@ -208,6 +211,7 @@ class TrainingBatches:
         self._augmenter = augmenter
         self._config = config
         self._seed = seed
+        self._directions = directions
         self._change = change
         self._patch = self._patch_shape()
         self.samples_per_epoch = config.samples_per_epoch or len(self._decoded)
@@ -245,12 +249,15 @@ class TrainingBatches:
         image, source, _ = self._augmenter(
             item.image, places, None, rng, patch=self._patch, center=center
         )
+        maps = None if item.maps is None else item.maps.reshape(len(item.maps), -1)[:, source]
+        if maps is not None and self._directions:
+            maps = turned(maps, source, item.classes.shape[1])
         crop = Decoded(
             item.name,
             image,
             classes=item.classes.ravel()[source],
             valid=None if item.valid is None else item.valid.ravel()[source],
-            maps=None if item.maps is None else item.maps.reshape(len(item.maps), -1)[:, source],
+            maps=maps,
         )
         return crop if self._change is None else self._change(crop, rng)
 

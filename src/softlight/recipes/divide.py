@@ -108,6 +108,7 @@ def divide_cells(
             maps[1:],
             foreground_threshold=threshold,
             dip=spec.split.dip,
+            smoothing_px=spec.split.smoothing_px / scale,
             min_area_px=min_area,
         )
     diameter = (spec.cell_diameter_px or DEFAULT_DIAMETER_PX) / scale

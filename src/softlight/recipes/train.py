@@ -112,6 +112,7 @@ def train(
             Augmenter(recipe.augment),
             recipe.data,
             seed=recipe.train.seed,
+            directions=recipe.target == "flow",
             change=_change(recipe),
         )
         judges = spread(held_out, MOST_VALIDATED) if held_out else spread(training, MOST_REVISITED)

@@ -17,8 +17,9 @@ from softlight.recipes.segment import Options, divide_cells
 FOREGROUND = (0.3, 0.4, 0.5, 0.6)
 DIPS = {
     "distance": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
-    "flow": (0.2, 0.35, 0.5, 0.65, 0.8),
+    "flow": (0.5, 0.65, 0.8, 0.9, 0.95),
 }
+SMOOTHING_PX = {"distance": (0.7, 1.0, 2.0), "flow": (1.0, 1.5, 2.0)}
 
 
 def tune(
@@ -34,10 +35,12 @@ def tune(
         spec.model_copy(
             update={
                 "threshold": foreground,
-                "split": spec.split.model_copy(update={"dip": dip}),
+                "split": spec.split.model_copy(update={"dip": dip, "smoothing_px": smoothing}),
             }
         )
-        for foreground, dip in itertools.product(FOREGROUND, DIPS[spec.target])
+        for foreground, dip, smoothing in itertools.product(
+            FOREGROUND, DIPS[spec.target], SMOOTHING_PX[spec.target]
+        )
     ]
     scores = np.full((len(images), len(candidates)), np.nan)
     for row, item in enumerate(images):
