@@ -29,6 +29,7 @@ _HOMES = {
     "measure_frame": "softlight.measure.morphology",
     "open_dataset": "softlight.data.sets",
     "open_movie": "softlight.io.images",
+    "pretrain": "softlight.recipes.pretrain",
     "read_labels": "softlight.io.labels",
     "reproduce": "softlight.recipes.reproduce",
     "report_on": "softlight.recipes.pages",

@@ -80,7 +80,8 @@ def fairly(samples: Sequence[Sample], most: int) -> tuple[Sample, ...]:
 def described(samples: Sequence[Sample]) -> str:
     """How many frames there are, of how many wells or movies, in words."""
     groups = len({sample.group for sample in samples})
-    return f"{counted(len(samples), 'frame')} of {counted(groups, 'image, well or movie')}"
+    of = "1 image, well or movie" if groups == 1 else f"{groups} images, wells or movies"
+    return f"{counted(len(samples), 'frame')} of {of}"
 
 
 def _files(given: Path) -> list[Path]:
