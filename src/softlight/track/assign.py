@@ -10,7 +10,8 @@ from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-WHOLE_LIMIT = 5000  # rows that are solved at once; above, independent pieces are quicker
+WHOLE_LIMIT = 5000  # rows that are solved at once; above, independent pieces are quicker ...
+BATCH_ROWS = 2000  # ... so many rows of them at a time, since each solving has a cost of its own
 
 
 def best_links(sources: Ints, targets: Ints, gains: Floats) -> Bools:
@@ -34,10 +35,7 @@ def best_links(sources: Ints, targets: Ints, gains: Floats) -> Bools:
     if len(rows) <= WHOLE_LIMIT:
         chosen[useful[_matching(row, column, gains[useful], shape)]] = True
         return chosen
-    for part in _pieces(row, column, shape):
-        if len(part) == 1:
-            chosen[useful[part]] = True
-            continue
+    for part in _batches(row, column, shape):
         inner_rows, inner_row = np.unique(row[part], return_inverse=True)
         inner_columns, inner_column = np.unique(column[part], return_inverse=True)
         size = (len(inner_rows), len(inner_columns))
@@ -46,13 +44,15 @@ def best_links(sources: Ints, targets: Ints, gains: Floats) -> Bools:
     return chosen
 
 
-def _pieces(row: Ints, column: Ints, shape: tuple[int, int]) -> list[Ints]:
-    """The candidates in groups that share no end."""
+def _batches(row: Ints, column: Ints, shape: tuple[int, int]) -> list[Ints]:
+    """The candidates in batches that share no end, each of few rows unless a piece has more."""
     size = sum(shape)
     graph = coo_array((np.ones(len(row), np.int8), (row, column + shape[0])), shape=(size, size))
-    _, piece = connected_components(graph, directed=False)
-    order = np.argsort(piece[row], kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(piece[row][order])) + 1)
+    pieces, piece = connected_components(graph, directed=False)
+    rows_before = np.cumsum(np.bincount(piece[: shape[0]], minlength=pieces))
+    batch = (rows_before // BATCH_ROWS)[piece[row]]
+    order = np.argsort(batch, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(batch[order])) + 1)
 
 
 def _matching(row: Ints, column: Ints, gain: Floats, shape: tuple[int, int]) -> Ints:
