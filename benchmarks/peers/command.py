@@ -41,6 +41,12 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         default=0.0,
         help="Of the training images, held out for thresholds; 0 tunes them on those trained on.",
     )
+    add(
+        "--cellpose-optimizer",
+        choices=("sgd", "adamw"),
+        default="sgd",
+        help="sgd as Cellpose's manual, adamw as its function train_seg.",
+    )
     add("--annotation", default="auto", help="Challenge folders: auto, gold, silver, complete.")
     add("--speed", action="store_true", help="Also time an image of 520 x 704 with 300 cells.")
     add(
@@ -115,6 +121,7 @@ def run(options: argparse.Namespace) -> None:
         threads=options.threads,
         seed=options.seed,
         cache=options.cache,
+        optimizer=options.cellpose_optimizer,
         note=lambda line: print(line, flush=True),
     )
     _limit_to(options.threads)

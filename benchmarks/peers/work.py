@@ -35,6 +35,7 @@ class Terms:
     threads: int
     seed: int
     cache: Path
+    optimizer: str = "sgd"  # of Cellpose
     note: Callable[[str], None] = lambda _: None
 
 
@@ -59,6 +60,7 @@ def trained_model(tool: str, part: Round, out: Path, terms: Terms) -> tuple[Mode
         "threads": terms.threads,
         "seed": terms.seed,
         "recipe": terms.recipe if tool == "softlight" else None,
+        "optimizer": terms.optimizer if tool == "cellpose" else None,
     }
     _check_same(folder, asked)
     if not result.is_file():
@@ -148,7 +150,7 @@ def _call(
         began = time.time()
         done = subprocess.run(
             [str(python), str(RUNNERS / f"run_{tool}.py"), verb, str(path.absolute())],
-            env=_environment(terms.threads, folder) | {"PEERS_STARTED": repr(began)},
+            env=_environment(tool, terms.threads, folder) | {"PEERS_STARTED": repr(began)},
             stdout=words,
             stderr=subprocess.STDOUT,
             check=False,
@@ -159,12 +161,14 @@ def _call(
     return time.time() - began
 
 
-def _environment(threads: int, folder: Path) -> dict[str, str]:
+def _environment(tool: str, threads: int, folder: Path) -> dict[str, str]:
     """The surroundings of a runner: so many threads, no graphics card, nothing kept at home."""
     limits = dict.fromkeys(_THREADS, str(threads))
+    ours = {} if tool == "softlight" else {"PYTHONPATH": ""}  # a peer has its own packages
     return {
         **os.environ,
         **limits,
+        **ours,
         "CUDA_VISIBLE_DEVICES": "",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "CELLPOSE_LOCAL_MODELS_PATH": str(folder.absolute()),

@@ -16,13 +16,14 @@ from job import predict, read_job, read_pairs, write_labels, write_result
 
 GREY = [0, 0]
 BATCH = 8
-LEARNING_RATE = 0.1
-WEIGHT_DECAY = 1e-4
+# By optimiser: learning rate and weight decay. SGD as Cellpose's window and manual train, AdamW as
+# train_seg does if nothing is said.
+STEPS = {"sgd": (0.1, 1e-4), "adamw": (0.005, 1e-5)}
 WARM_UP_STEPS = 10
 SETTLING = 0.25  # the last part of the run, in which Cellpose halves the step ten times
-CELL_THRESHOLDS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
-FLOW_THRESHOLDS = (0.2, 0.4, 0.6, 0.8, 1.0)
-FIRST_FLOW = 0.4  # Cellpose's own
+# Cellpose's own first: of equally good ones the first is taken.
+CELL_THRESHOLDS = (0.0, -1.0, 1.0, -2.0, 2.0, -3.0)
+FLOW_THRESHOLDS = (0.4, 0.6, 0.2, 0.8, 1.0)
 IOUS = np.arange(10, 20) / 20  # what is scored is what is tuned
 
 
@@ -30,21 +31,22 @@ class TimeIsUpError(Exception):
     """The minutes are over; the network holds what it learnt."""
 
 
-class PacedSGD(torch.optim.SGD):
-    """SGD whose steps follow Cellpose's schedule by the clock, and which stops when time is up.
+class Paced:
+    """An optimiser whose steps follow Cellpose's schedule by the clock, until time is up.
 
     The schedule is that of ``train_seg``: up in a straight line, flat, halved ten times at the end.
     There it goes by a number of epochs, which a budget in minutes does not know.
     """
 
     seconds = 0.0
-    current: "PacedSGD"
+    current: "Paced"
 
     def __init__(self, parameters: Any, **settings: Any) -> None:
         super().__init__(parameters, **settings)
         self.began = time.perf_counter()
+        self.learning_rate = settings["lr"]
         self.steps = 0
-        PacedSGD.current = self
+        Paced.current = self
 
     @property
     def elapsed(self) -> float:
@@ -61,11 +63,19 @@ class PacedSGD(torch.optim.SGD):
         """One step, or the end."""
         self.steps += 1
         for group in self.param_groups:
-            group["lr"] = LEARNING_RATE * self.factor()
+            group["lr"] = self.learning_rate * self.factor()
         result = super().step(closure)
         if self.elapsed >= self.seconds:
             raise TimeIsUpError
         return result
+
+
+class PacedSGD(Paced, torch.optim.SGD):
+    """SGD by the clock."""
+
+
+class PacedAdamW(Paced, torch.optim.AdamW):
+    """AdamW by the clock."""
 
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
@@ -73,8 +83,9 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
     torch.manual_seed(job["seed"])
     images, labels = read_pairs(job["data"], job["train"])
     model = CellposeModel(gpu=False, pretrained_model=False, diam_mean=30.0)
-    PacedSGD.seconds = 60 * job["minutes"]
-    torch.optim.SGD = PacedSGD  # train_seg makes its optimiser itself
+    Paced.seconds = 60 * job["minutes"]
+    torch.optim.SGD, torch.optim.AdamW = PacedSGD, PacedAdamW  # train_seg makes its own
+    learning_rate, weight_decay = STEPS[job["optimizer"]]
     folder = Path(job["model"])
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(TimeIsUpError):
@@ -86,9 +97,9 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
             normalize=True,
             rescale=True,
             batch_size=BATCH,
-            SGD=True,
-            learning_rate=LEARNING_RATE,
-            weight_decay=WEIGHT_DECAY,
+            SGD=job["optimizer"] == "sgd",
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
             n_epochs=100_000,
             # Whole batches: a rest of one image would teach batch normalisation nonsense.
             nimg_per_epoch=-(-len(images) // BATCH) * BATCH,
@@ -96,7 +107,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
             save_path=folder,
             save_every=100_000_000,
         )
-    clock = PacedSGD.current
+    clock = Paced.current
     trained_s = clock.elapsed
     model.net.save_model(str(folder / "weights"))
     diameter = float(model.net.diam_labels.item())
@@ -127,7 +138,7 @@ def tune(
         ]
         return float(np.nanmean(metrics.average_precision(labels, found, threshold=IOUS)[0]))
 
-    cell = max(CELL_THRESHOLDS, key=lambda value: score(value, FIRST_FLOW))
+    cell = max(CELL_THRESHOLDS, key=lambda value: score(value, FLOW_THRESHOLDS[0]))
     flow = max(FLOW_THRESHOLDS, key=lambda value: score(cell, value))
     return {"cellprob_threshold": cell, "flow_threshold": flow}
 

@@ -21,7 +21,9 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
     else:
         words += ["--set", "data.validation_fraction=0.0"]
     began = time.perf_counter()
-    subprocess.run([*PROGRAM, *words], check=True)
+    done = subprocess.run([*PROGRAM, *words], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)  # it has said why
     whole = time.perf_counter() - began
     with Path(job["model"], "training", "history.csv").open(encoding="utf-8") as file:
         last = list(csv.DictReader(file))[-1]

@@ -17,6 +17,7 @@ PATCH_PX = 256
 EPOCH_STEPS = 20
 WITHOUT_GAIN = 0.1  # of the run, then the step is halved: its 40 of 400 epochs
 IOUS = tuple(step / 20 for step in range(10, 20))  # what is scored is what is tuned
+FEWEST_STEPS = 50  # before, candidates are everywhere, and to choose among them takes hours
 WHOLE_PX = 2048 * 2048  # larger images go through in tiles
 
 
@@ -116,7 +117,9 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
         steps_per_epoch=EPOCH_STEPS,
     )
     began = time.perf_counter()
-    thresholds = model.optimize_thresholds(judged_images, judged, iou_threshs=IOUS)
+    thresholds = {}
+    if clock.steps >= FEWEST_STEPS:
+        thresholds = model.optimize_thresholds(judged_images, judged, iou_threshs=IOUS)
     tuned_s = time.perf_counter() - began
     return {
         "train_s": clock.trained_s,
