@@ -210,8 +210,11 @@ def test_what_a_kill_leaves_is_done_again(tmp_path: Path) -> None:
     (tmp_path / "out" / "positions" / "A2" / "position.json").unlink()
     (tmp_path / "out" / "positions" / "A2" / "objects.parquet").write_bytes(b"half")
     (tmp_path / "out" / "labels" / "A2.tif").write_bytes(b"half")
+    (tmp_path / "out" / "labels" / ".A2.17-abc.tif").write_bytes(b"half")
+    (tmp_path / "out" / "ome-zarr" / ".A2.ome.zarr.17-abc.new" / "0").mkdir(parents=True)
     run(files, tmp_path / "out", resume=True)
     same_tables(tmp_path / "whole", tmp_path / "out")
+    assert not list((tmp_path / "out").rglob(".*"))
 
 
 def test_changed_images_are_done_again(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +90,22 @@ def record(out: Path, name: str, facts: dict[str, Any]) -> None:
 
 
 def forget(out: Path, name: str) -> None:
-    """Say that a position is not finished, before anything of it is written anew."""
+    """Say that a position is not finished, before anything of it is written anew.
+
+    Labels of an older run go too, else a failure would leave them; and what a kill left half
+    written under a temporary name.
+    """
     (folder_of(out, name) / RECORD).unlink(missing_ok=True)
+    (out / "labels" / f"{name}.tif").unlink(missing_ok=True)
+    for left in (
+        *(out / "labels").glob(f".{escape(name)}.*"),
+        *(out / "ome-zarr").glob(f".{escape(name)}.*"),
+        *folder_of(out, name).glob(".*"),
+    ):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def hashes(files: Iterable[Path]) -> dict[str, str]:

@@ -181,7 +181,6 @@ def _one(
             return result
         forget(out, position.name)
         target = out / "labels" / f"{position.name}.tif"
-        target.unlink(missing_ok=True)  # else a failure would leave an older run's labels
         measured = analyze_movie(
             position,
             cells,

@@ -81,11 +81,12 @@ def analyze_movie(
     )
     tables |= motion_tables(tracked.objects, tracked.tracks, tracked.drift, movie)
     tables |= population_tables(tracked.objects, tracked.tracks, frames, movie)
+    links = [f"{position.name}: {note}" for note in tracked.notes if len(tracked.objects)]
     return Measured(
         movie=movie,
         labels=labels,
         tables=tables,
-        warnings=[*position.notes, *notes, *tracked.notes, *doubts(position.name, tables)],
+        warnings=[*movie.notes, *position.notes, *notes, *doubts(position.name, tables), *links],
         learned=dict(tracked.learned),
     )
 
