@@ -11,6 +11,7 @@ from softlight.evaluate.calibration import Judged, judge_cells, together
 from softlight.evaluate.coco_ap import CellsOfImage, coco_average_precision
 from softlight.evaluate.instance import score_instances
 from softlight.evaluate.matching import known_cells
+from softlight.evaluate.pixel import score_pixels
 from softlight.evaluate.table import ALL
 from softlight.recipes.score import Scored
 
@@ -77,10 +78,11 @@ def doubts(scored: Sequence[Scored]) -> list[str]:
             continue
         valid = ~unlabelled if annotated.valid is None else annotated.valid & ~unlabelled
         known = score_instances(annotated.labels, item.cells, valid=valid)
+        dice = score_pixels(item.predicted > 0, item.truth > 0, valid=valid)["dice"]
         found.append(
             f"{item.sample.name}: {unlabelled.mean():.0%} of the image looks like cells that were "
             f"not annotated. Its AP at IoU 0.5 is {item.scores['ap50']:.3f} as it stands and "
             f"{known['ap50']:.3f} without these regions, its mean AP {item.scores['ap']:.3f} and "
-            f"{known['ap']:.3f}."
+            f"{known['ap']:.3f}, its Dice {item.scores['dice']:.3f} and {dice:.3f}."
         )
     return found
