@@ -222,11 +222,12 @@ def test_cells_that_were_not_annotated_are_spoken_of() -> None:
     found = np.kron(np.arange(120).reshape(10, 12) + 1, disc).astype(np.int32)
     found[:, 80:120] = 0
     annotated = Annotated(image.clip(0, 255).astype(np.uint8), labels)
-    scores = {"ap50": 40 / 100, "ap": 0.4}
+    scores = {"ap50": 40 / 100, "ap": 0.4, "dice": 0.57}
     item = Scored(Sample("part", "p", lambda: annotated), annotated, labels, found, scores, found)
     (line,) = doubts([item])
     assert "of the image looks like cells that were not annotated" in line
     assert "0.400 as it stands and 1.000 without these regions" in line
+    assert line.endswith("its Dice 0.570 and 1.000.")
     assert doubts([replace(item, cells=None)]) == []
 
 
