@@ -227,7 +227,7 @@ def test_cells_that_were_not_annotated_are_spoken_of() -> None:
     (line,) = doubts([item])
     assert "of the image looks like cells that were not annotated" in line
     assert "0.400 as it stands and 1.000 without these regions" in line
-    assert line.endswith("its Dice 0.570 and 1.000.")
+    assert line.endswith("its Dice 0.570 and 0.999.")
     assert doubts([replace(item, cells=None)]) == []
 
 
