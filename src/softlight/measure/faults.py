@@ -62,6 +62,12 @@ def odd_fault(odd: Odd) -> Fault:
     return Fault(kind, f"{what} ({odd.trait.replace('_', ' ')} {numbers})", advice)
 
 
+INVERTED = Fault(
+    "intensities",
+    "looks inverted, or is of the other kind of phase contrast: its negative would be like the "
+    "training images",
+    "Invert the image (largest value less each value) and try again.",
+)
 _TRAIN = "train on images like it"
 _WORDS = {
     ("contrast", False): (
@@ -85,7 +91,7 @@ _WORDS = {
         "Focus again, or give the size of the cells by --cell-diameter if the image is enlarged.",
     ),
     ("sharpness", True): (
-        "focus",
+        "detail",
         "has more fine detail than the training images: noise, or cells that look smaller",
         "Give the size of the cells by --cell-diameter, or average frames if it is noise.",
     ),
@@ -95,7 +101,7 @@ _WORDS = {
         "Focus again, or give the size of the cells by --cell-diameter if the image is enlarged.",
     ),
     ("slope", True): (
-        "noise",
+        "detail",
         "has more fine detail than the training images: noise, or cells that look smaller",
         "Give the size of the cells by --cell-diameter, or average frames if it is noise.",
     ),

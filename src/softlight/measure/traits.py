@@ -27,6 +27,7 @@ _BAND = (1 / 32, 1 / 5)  # cycles per pixel: finer is the camera's, coarser the 
 # How far beyond the training images is far: a factor for those measured in ratios, else added.
 RATIOS = {"contrast": 2.5, "signal_to_noise": 2.5, "sharpness": 1.6, "cell_diameter_px": 1.6}
 DIFFERENCES = {"skewness": 0.7, "middle": 0.2, "slope": 1.0}
+_NEAR = 1.5  # a negative that is not inverted itself is so near to the training images
 ONE_SIDED = {"signal_to_noise"}  # more of it than in training does no harm
 
 
@@ -41,7 +42,7 @@ class Odd(NamedTuple):
 
 
 def image_traits(raw: NDArray[Any], prepared: NDArray[Any] | None = None) -> Traits:
-    """The traits of a grey frame (Y, X); nan where it has none, as all are of a frame of one value.
+    """The traits of a grey frame (Y, X); those that it has not, as one of one value, are nan.
 
     - ``contrast``: brightest less darkest percent, relative to the median
     - ``signal_to_noise``: contrast of what is as large as cells, by the noise of a pixel
@@ -141,6 +142,26 @@ def odd_traits(traits: Mapping[str, float], fingerprint: FingerprintConfig) -> l
         if distance > allowed and not (sign > 0 and name in ONE_SIDED):
             found.append(Odd(name, value, low, high, sign * distance / allowed))
     return sorted(found, key=lambda odd: -abs(odd.distance))
+
+
+def seems_inverted(traits: Mapping[str, float], fingerprint: FingerprintConfig) -> bool:
+    """Whether the negative of an image with these traits would be far more like the training.
+
+    In a negative the intensities are skewed the other way, and the median lies as far from the
+    brightest as it did from the darkest.
+    """
+    negative = {
+        "skewness": -traits.get("skewness", math.nan),
+        "middle": 1 - traits.get("middle", math.nan),
+    }
+
+    def off(values: Mapping[str, float]) -> float:
+        return sum(
+            abs(values[name] - fingerprint.traits[name][1]) / DIFFERENCES[name] for name in negative
+        )
+
+    known = all(name in traits and name in fingerprint.traits for name in negative)
+    return known and off(negative) < _NEAR and off(traits) - off(negative) > 1
 
 
 def _cell_contrast(values: NDArray[np.float64]) -> float:

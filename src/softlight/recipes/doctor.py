@@ -18,7 +18,6 @@ from softlight.recipes.scale import fit_scale
 from softlight.recipes.segment import Reading
 from softlight.recipes.suspect import faults_of, traits_for
 
-_BETTER = 1.3  # so much surer in all must the network be of an image that was changed
 _ALIKE = 0.3  # correlation of two frames; those of one movie are far more alike
 _FEW_FRAMES = 6  # a file with more is no stack of channels
 
@@ -89,8 +88,6 @@ def diagnose(
     faults = faults_of(raw, scaled.segmenter, found.labels, pixel_size_um=size)
     faults += _axes_faults(movie, first)
     empty = any(fault.kind in ("empty", "numbers") for fault in faults)
-    if not empty:
-        faults += _inverted(image, found, scaled.segmenter, options, size)
     if not len(found.scores) and not faults:
         faults.append(_nothing(segmenter))
     notes = [movie.axes_note, scaled.note]
@@ -137,35 +134,6 @@ def _axes_faults(movie: Movie, first: int) -> list[Fault]:
     what = f"is read as {len(movie)} frames of a movie, but they are as unlike as channels are"
     advice = "If they are channels, say so by --axes (as CYX) and --channel."
     return [Fault("axes", what, advice)]
-
-
-def _inverted(
-    image: Image,
-    found: Found,
-    segmenter: Segmenter,
-    options: Options,
-    pixel_size_um: float | None,
-) -> list[Fault]:
-    """Whether the network is far surer of the negative."""
-    values = np.asarray(image)
-    if values.dtype.kind not in "iuf":
-        return []
-    negative = (values.max() - values + values.min()).astype(values.dtype)
-    other = find_cells(negative, segmenter, options, pixel_size_um)
-    here, there = (_sureness(each) for each in (found, other))
-    if there <= max(_BETTER * here, 1.0):
-        return []
-    what = (
-        f"looks inverted: in its negative the network finds {len(other.scores)} cells, mean score "
-        f"{float(other.scores.mean()):.2f}"
-    )
-    advice = "Invert the image (largest value less each value) and try again."
-    return [Fault("inverted", what, advice)]
-
-
-def _sureness(found: Found) -> float:
-    """The scores of all cells together, sure ones above all."""
-    return float((found.scores**2).sum())
 
 
 def _nothing(segmenter: Segmenter) -> Fault:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from softlight.inference.predict import Segmenter
 from softlight.io.grey import to_grey
-from softlight.measure.faults import Fault, image_faults, odd_fault
-from softlight.measure.traits import Traits, image_traits, odd_traits
+from softlight.measure.faults import INVERTED, Fault, image_faults, odd_fault
+from softlight.measure.traits import Traits, image_traits, odd_traits, seems_inverted
 
 Image = npt.NDArray[Any]
 
@@ -56,6 +56,8 @@ def faults_of(
     if fingerprint is None:
         return found
     traits = traits_for(frame, segmenter, labels, pixel_size_um=pixel_size_um)
+    if seems_inverted(traits, fingerprint):
+        found.append(INVERTED)
     kinds = {fault.kind for fault in found}
     for odd in odd_traits(traits, fingerprint):
         fault = odd_fault(odd)

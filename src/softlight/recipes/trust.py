@@ -172,8 +172,9 @@ def in_words(trust: TrustConfig) -> list[str]:
         )
     if trust.source == "training images":
         lines.append(
-            "No image was held out: on new images scores are too high, and there are no intervals. "
-            "Hold some out (--set data.validation_fraction=0.2) to have both."
+            "No image was held out: on new images scores may be too high, and of counts and "
+            "covered areas it is not known how wrong they are. Hold some out "
+            "(--set data.validation_fraction=0.2) to have honest scores and intervals."
         )
     elif trust.confluence is None:
         lines.append(
