@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softlight.io.coco import CocoFile, CocoImage, labels_to_coco, rasterize, read_coco
+from softlight.io.coco import (
+    CocoAnnotation,
+    CocoFile,
+    CocoImage,
+    labels_to_coco,
+    rasterize,
+    read_coco,
+)
 from softlight.io.exchange.checks import checked_frames, ready, relabelled
 from softlight.io.exchange.facts import checked_facts, facts_of
 from softlight.io.exchange.movie import ExchangeError, LazyFrames, TrackedMovie, locate_cells
@@ -62,10 +69,11 @@ def read_coco_movie(path: Path | str) -> TrackedMovie:
     facts = checked_facts(own, path.name) if isinstance(own, dict) else {}
     images = _ordered(file)
     height, width = images[0].height, images[0].width
-    numbers = [_labels(file, image) for image in images]
+    cells = _cells(file, images)
+    numbers = [_labels(file, held, image) for held, image in zip(cells, images, strict=True)]
 
     def make(t: int) -> NDArray[np.int32]:
-        drawn, _ = rasterize(file.of(images[t]), height, width)
+        drawn, _ = rasterize(cells[t], height, width)
         return relabelled(drawn, np.arange(1, len(numbers[t]) + 1), numbers[t])
 
     labels = LazyFrames(len(images), make)
@@ -76,8 +84,8 @@ def read_coco_movie(path: Path | str) -> TrackedMovie:
         notes = (f"{listed - len(objects)} cells have no pixel of their own and were left out.",)
     marks = {
         (t, int(label)): file.marks[item.id].track
-        for t, image in enumerate(images)
-        for label, item in zip(numbers[t], _cells(file, image), strict=True)
+        for t, held in enumerate(cells)
+        for label, item in zip(numbers[t], held, strict=True)
     }
     tracks = None
     if marks and all(marks.values()):
@@ -120,13 +128,17 @@ def _ordered(file: CocoFile) -> list[CocoImage]:
     return sorted(file.images, key=lambda image: image.frame or 0)
 
 
-def _cells(file: CocoFile, image: CocoImage) -> list[Any]:
-    return [item for item in file.of(image) if not item.iscrowd]
+def _cells(file: CocoFile, images: list[CocoImage]) -> list[list[CocoAnnotation]]:
+    """The cells of each image, crowds left out."""
+    found: dict[int, list[CocoAnnotation]] = {image.id: [] for image in images}
+    for item in file.annotations:
+        if not item.iscrowd:
+            found[item.image_id].append(item)
+    return [found[image.id] for image in images]
 
 
-def _labels(file: CocoFile, image: CocoImage) -> NDArray[np.int64]:
+def _labels(file: CocoFile, cells: list[CocoAnnotation], image: CocoImage) -> NDArray[np.int64]:
     """The label of each cell of an image: the file's where all have one, else its place."""
-    cells = _cells(file, image)
     given = np.array([file.marks[item.id].label for item in cells], np.int64)
     if len(given) and given.all():
         if len(np.unique(given)) != len(given):
