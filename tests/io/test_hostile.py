@@ -23,7 +23,7 @@ from PIL import Image
 from softlight.io.coco import rasterize, read_coco, write_coco
 from softlight.io.ctc import CtcTrack, list_sequences, write_ctc_sequence
 from softlight.io.images import ImageError, open_movie
-from softlight.io.labels import read_label_movie, write_labels
+from softlight.io.labels import open_label_movie, write_labels
 from softlight.io.zarr import write_ome_zarr
 
 SECONDS = 2.0
@@ -105,7 +105,7 @@ def read(path: Path) -> tuple[tuple[int, ...], str]:
             rasterize(found.of(image), image.height, image.width)
         return (len(found.images),), ""
     if path.name == "labels.tif":
-        stack = read_label_movie(path)
+        stack = np.stack(list(open_label_movie(path)))
         return stack.shape, stack.dtype.name
     if path.name == "challenge":
         (found,) = list_sequences(path)
@@ -114,7 +114,7 @@ def read(path: Path) -> tuple[tuple[int, ...], str]:
     for frame in movie:
         assert frame.shape == movie.shape[1:]
     if path.name in TREES:
-        read_label_movie(path)
+        list(open_label_movie(path))
     return movie.shape, movie.dtype.name
 
 
