@@ -3,9 +3,9 @@
     python benchmarks/measures.py --seeds 50 --out runs/measures
 
 The true masks of each movie are measured, linked by Softlight's own tracker, and measured on. What
-is true of each movie is read from its simulated tracks, and the doubling time of all movies from
-the centres of their cells. What the intervals must hold is true of the process, not of one movie:
-it comes from the cells of 300 other seeds, replayed without images, with their centres in the view.
+is true comes from the simulated cells themselves, replayed from the scene's seed without images:
+their centres, and which of them reach into the view. Divisions are those of the true tracks. What
+the intervals must hold is true of the process, not of one movie: it comes from 300 other seeds.
 (Cells also leave the view for good, so that the growth in view is less than the division rate.)
 """
 
@@ -15,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from softlight.evaluate.table import markdown_table
 from softlight.io.files import replacing
+from softlight.measure.growth import fit_growth
 from softlight.measure.morphology import measure_frame
 from softlight.measure.motion import motion_summary
 from softlight.measure.population import (
@@ -28,6 +30,7 @@ from softlight.measure.population import (
 )
 from softlight.recipes.analyze_movie import without_drift
 from softlight.simulate.movie import SimulatedMovie, simulate
+from softlight.simulate.outline import shrinkage
 from softlight.simulate.population import Population
 from softlight.simulate.scene import MORPHOLOGIES, Scene
 from softlight.track.movie import track_cells
@@ -56,36 +59,65 @@ def replay(scene: Scene) -> pd.DataFrame:
     margin = int(np.clip(np.ceil(0.9 * scene.cell_diameter_px), 24, 160))
     stream = np.random.SeedSequence(scene.seed).spawn(4)[0]
     population = Population(scene, margin=margin, rng=np.random.default_rng(stream))
-    rows = []
+    form, rows = population.form, []
     for frame in range(scene.frames):
         if frame:
             population.step()
-        rows += [(frame, cell.identity, cell.parent, cell.y, cell.x) for cell in population.cells]
-    cells = pd.DataFrame(rows, columns=["frame", "identity", "parent", "y", "x"])
-    inside = cells["y"].between(-0.5, scene.height - 0.5)
-    cells["in_view"] = inside & cells["x"].between(-0.5, scene.width - 0.5)
+        rows += [
+            (frame, cell.identity, cell.parent, cell.y, cell.x, cell.radius * shrinkage(cell, form))
+            for cell in population.cells
+        ]
+    cells = pd.DataFrame(rows, columns=["frame", "identity", "parent", "y", "x", "radius"])
+    outside = [
+        np.maximum(-0.5 - cells[axis], cells[axis] - side + 0.5).clip(lower=0)
+        for axis, side in (("y", scene.height), ("x", scene.width))
+    ]
+    cells["in_view"] = (outside[0] == 0) & (outside[1] == 0)
+    cells["visible"] = np.hypot(*outside) < cells["radius"] - 0.5  # as if all were round
     return cells.sort_values(["identity", "frame"], ignore_index=True)
+
+
+def true_of(cells: pd.DataFrame) -> dict[str, float]:
+    """Steps and their length (px), divisions and cell-frames of the cells centred in the view."""
+    seen = cells[cells["in_view"]]
+    same = (seen["identity"].diff() == 0) & (seen["frame"].diff() == 1)
+    step = np.hypot(seen["y"].diff(), seen["x"].diff())[same]
+    last = cells.drop_duplicates("identity", keep="last")
+    mothers = last["in_view"] & last["identity"].isin(cells["parent"])
+    return {
+        "steps": len(step),
+        "length": float(step.sum()),
+        "mothers": int(mothers.sum()),
+        "watched": int((seen["frame"] < cells["frame"].max()).sum()),
+    }
+
+
+def visible_counts(cells: pd.DataFrame, frames: int) -> NDArray[np.float64]:
+    """Cells that reach into the view, by frame."""
+    return np.bincount(cells.loc[cells["visible"], "frame"], minlength=frames).astype(float)
 
 
 def process_truth(scene: Scene) -> dict[str, float]:
     """Mean speed, growth rate and division rate in the view, from seeds that are not measured."""
-    counts = np.zeros(scene.frames)
-    steps, length, divisions = 0, 0.0, 0
-    for seed in OTHER_SEEDS:
-        cells = replay(replace(scene, seed=seed))
-        seen = cells[cells["in_view"]]
-        counts += np.bincount(seen["frame"], minlength=scene.frames)
-        same = (seen["identity"].diff() == 0) & (seen["frame"].diff() == 1)
-        step = np.hypot(seen["y"].diff(), seen["x"].diff())[same]
-        steps, length = steps + len(step), length + float(step.sum())
-        last = cells.drop_duplicates("identity", keep="last")
-        divisions += int((last["in_view"] & last["identity"].isin(cells["parent"])).sum())
+    replayed = [replay(replace(scene, seed=seed)) for seed in OTHER_SEEDS]
+    total = pd.DataFrame([true_of(cells) for cells in replayed]).sum()
+    counts = sum(visible_counts(cells, scene.frames) for cells in replayed)
     hours = np.arange(scene.frames) * scene.interval_h
-    exposure = float(counts[:-1].sum()) * scene.interval_h
     return {
-        "speed": length / steps * scene.pixel_size_um / scene.interval_min,
+        "speed": total["length"] / total["steps"] * scene.pixel_size_um / scene.interval_min,
         "growth": float(np.polyfit(hours, np.log(counts), 1)[0]),
-        "division_rate": divisions / exposure,
+        "division_rate": total["mothers"] / (total["watched"] * scene.interval_h),
+    }
+
+
+def own_truth(scene: Scene) -> dict[str, float]:
+    """Mean speed and growth rate of one seed's cells in the view, without any image."""
+    cells = replay(scene)
+    true = true_of(cells)
+    hours = np.arange(scene.frames) * scene.interval_h
+    return {
+        "own_speed": true["length"] / true["steps"] * scene.pixel_size_um / scene.interval_min,
+        "own_growth": fit_growth(hours, visible_counts(cells, scene.frames)).rate,
     }
 
 
@@ -96,15 +128,12 @@ def true_tracks(movie: SimulatedMovie) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(names))
 
 
-def measured(movie: SimulatedMovie, objects: pd.DataFrame, *, linked: bool) -> dict[str, float]:
-    """What Softlight says about one movie from its true masks, linked or with the true tracks."""
-    scene, size = movie.scene, movie.scene.pixel_size_um
-    tracks = true_tracks(movie)
-    if linked:
-        found = track_cells(objects, labels=movie.labels)
-        objects, tracks = without_drift(found.objects, found.drift, size), found.tracks
-    else:
-        objects = objects.assign(track_id=objects["label"])
+def measured(movie: SimulatedMovie, objects: pd.DataFrame) -> dict[str, float]:
+    """What Softlight says about one movie from its true masks."""
+    scene = movie.scene
+    linked = track_cells(objects, labels=movie.labels)
+    objects = without_drift(linked.objects, linked.drift, scene.pixel_size_um)
+    tracks = linked.tracks
     interval = scene.interval_min
     motion = motion_summary(objects, frame_interval_min=interval, tracks=tracks)
     shape = (scene.height, scene.width)
@@ -137,48 +166,37 @@ def one_seed(scene: Scene) -> dict[str, float]:
         ],
         ignore_index=True,
     )
-    alone = measured(movie, objects, linked=False)
-    cells = replay(scene)
-    seen = cells[cells["in_view"]]
-    same = (seen["identity"].diff() == 0) & (seen["frame"].diff() == 1)
-    step = np.hypot(seen["y"].diff(), seen["x"].diff())[same]
+    tracks = true_tracks(movie)
+    divided = track_ends(objects.assign(track_id=objects["label"]), tracks, scene.frames)
     return {
         "seed": scene.seed,
-        **measured(movie, objects, linked=True),
-        "true_speed": float(step.mean()) * scene.pixel_size_um / scene.interval_min,
-        "true_divisions": alone["divisions"],
-        "true_growth": alone["growth"],
-        **{
-            f"true_count_{frame}": float(count)
-            for frame, count in enumerate(np.bincount(seen["frame"], minlength=scene.frames))
-        },
+        **measured(movie, objects),
+        "true_divisions": float((divided["daughters"] >= 2).sum()),
     }
 
 
 def summary(table: pd.DataFrame, truth: dict[str, float]) -> pd.DataFrame:
     """One row per measure: truth, mean, errors, and how many intervals hold the truth."""
     rows = []
-    for name, of, own in (
-        ("mean_speed", "speed", "true_speed"),
-        ("corrected_mean_speed", "speed", "true_speed"),
-        ("growth", "growth", "true_growth"),
-        ("curve", "growth", "true_growth"),
-        ("division_rate", "division_rate", ""),
+    for name, of in (
+        ("mean_speed", "speed"),
+        ("corrected_mean_speed", "speed"),
+        ("growth", "growth"),
+        ("curve", "growth"),
+        ("division_rate", "division_rate"),
     ):
+        own = "" if of == "division_rate" else f"own_{of}"
         held = table[f"{name}_low"].le(truth[of]) & table[f"{name}_high"].ge(truth[of])
-        mean, unit = table[name].mean(), "µm/min" if of == "speed" else "1/h"
+        true, found = (table[own].mean() if own else truth[of]), table[name].mean()
         off = _median_error(table, name, own) if own else np.nan
-        rows.append([name, unit, truth[of], mean, mean / truth[of] - 1, off, held.mean()])
-    counts = table.filter(regex=r"true_count_\d+").sum().to_numpy()
-    hours = np.arange(len(counts)) * SCENE.interval_h
-    doubling = np.log(2) / np.polyfit(hours, np.log(counts), 1)[0]  # of these movies together
-    found = np.log(2) / table["growth"].mean()
-    rows.append(["doubling_time", "h", doubling, found, found / doubling - 1, np.nan, np.nan])
+        rows.append([name, true, found, found / true - 1, off, truth[of], held.mean()])
+    true, found = np.log(2) / table["own_growth"].mean(), np.log(2) / table["growth"].mean()
+    rows.append(["doubling_time", true, found, found / true - 1, np.nan, np.nan, np.nan])
     found, true = table["divisions"].sum(), table["true_divisions"].sum()
     off = _median_error(table, "divisions", "true_divisions")
-    rows.append(["divisions", "in all", true, found, found / true - 1, off, np.nan])
-    names = ["measure", "unit", "truth", "measured", "error", "median_error_per_movie", "covered"]
-    return pd.DataFrame(rows, columns=names)
+    rows.append(["divisions", true, found, found / true - 1, off, np.nan, np.nan])
+    names = ["measure", "true", "measured", "error", "median_error_per_movie"]
+    return pd.DataFrame(rows, columns=[*names, "of_the_process", "covered"])
 
 
 def _median_error(table: pd.DataFrame, name: str, truth: str) -> float:
@@ -190,20 +208,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--morphologies", nargs="+", choices=MORPHOLOGIES, default=["round"])
+    parser.add_argument("--again", action="store_true", help="tables of what lies in --out")
     parser.add_argument("--out", type=Path, default=Path("runs/measures"))
     options = parser.parse_args()
     for morphology in options.morphologies:
-        scene = replace(SCENE, morphology=morphology)
-        table = pd.DataFrame([one_seed(replace(scene, seed=seed)) for seed in range(options.seeds)])
-        with replacing(options.out / f"{morphology}.csv") as temporary:
-            table.to_csv(temporary, index=False)
-        found = summary(table, process_truth(scene))
-        for name in ("truth", "measured"):
+        file = options.out / f"{morphology}.csv"
+        scenes = [replace(SCENE, morphology=morphology, seed=seed) for seed in range(options.seeds)]
+        if not options.again:
+            with replacing(file) as temporary:
+                pd.DataFrame([one_seed(scene) for scene in scenes]).to_csv(temporary, index=False)
+        own = pd.DataFrame([own_truth(scene) for scene in scenes])
+        found = summary(pd.read_csv(file).join(own), process_truth(scenes[0]))
+        for name in ("true", "measured", "of_the_process"):
             found[name] = found[name].map("{:.4g}".format)
         for name in ("error", "median_error_per_movie", "covered"):
             found[name] = found[name].map("{:.1%}".format)
-        print(f"\n{morphology}, {options.seeds} movies of {scene.frames} frames\n", flush=True)
-        print(markdown_table(found), flush=True)
+        print(f"\n{morphology}, {options.seeds} movies of {SCENE.frames} frames\n", flush=True)
+        print(markdown_table(found.replace({"nan": "", "nan%": ""})), flush=True)
 
 
 if __name__ == "__main__":
