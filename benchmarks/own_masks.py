@@ -1,6 +1,6 @@
-"""Train on the first frames of a Challenge sequence, then find and follow cells in the others.
+r"""Train on the first frames of a Challenge sequence, then find and follow cells in the others.
 
-    python benchmarks/own_masks.py --data ../shared/data/ctc/Fluo-N2DH-GOWT1 --train-frames 21 \\
+    python benchmarks/own_masks.py --data ../shared/data/ctc/Fluo-N2DH-GOWT1 --train-frames 21 \
         --minutes 6 --out runs/own-masks
 
 SEG is scored on the frames whose gold masks hold every cell, DET and TRA on all later frames.

@@ -76,7 +76,7 @@ class AugmentConfig(_Frozen):
 
 
 class DegradeConfig(_Frozen):
-    """How a crop is made worse, so that a network learns to restore it; drawn anew for each crop."""
+    """How a crop is made worse, so that a network learns to restore it; anew for each crop."""
 
     blur_px: Annotated[float, Field(ge=0)] = 1.5  # Gaussian sigma, up to
     factor: Range = (1.0, 4.0)  # resolution lost, between the two; 1 = none

@@ -22,4 +22,5 @@ def turned(
     steps = np.array([[np.diff(place, axis=axis).mean() for axis in (0, 1)] for place in places])
     left, _, right = np.linalg.svd(steps)
     turn = (left @ right).astype(np.float32)
-    return np.einsum("ij,ikl->jkl", turn, directions)
+    along: npt.NDArray[np.float32] = np.einsum("ij,ikl->jkl", turn, directions)
+    return along

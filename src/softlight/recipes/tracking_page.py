@@ -96,8 +96,8 @@ def _pictures(item: ScoredSequence) -> list[Block]:
     blocks: list[Block] = [
         Text(
             "Filled cells with a ring are missed, added, merged or split. Thick lines are links "
-            "that are missing, added or of the wrong kind; they lead from where the cell was before "
-            "and end in a dot. Solid outlines were found, dotted white ones are true."
+            "that are missing, added or of the wrong kind; they lead from where the cell was "
+            "before and end in a dot. Solid outlines were found, dotted white ones are true."
         )
     ]
     for frame in cost.index[:MOST_PICTURES].tolist():

@@ -188,7 +188,8 @@ class Seen:
         if box is None:
             return np.empty((0, 2), np.int64)
         inside = np.argwhere(plane[box] == label)
-        return inside + np.array([side.start for side in box])
+        pixels: Ints = inside + np.array([side.start for side in box])
+        return pixels
 
     def plane(self, frame: int) -> Labels:
         """The label image of a frame."""
