@@ -278,7 +278,7 @@ class ErrorConfig(_Frozen):
 class TrustConfig(_Frozen):
     """What the scores, counts and covered areas of a model are worth, where that was learned."""
 
-    source: Literal["images held out", "parts held out", "training images"]
+    source: Literal["images held out", "training images"]
     images: Annotated[int, Field(ge=1)]
     calibration: CalibrationConfig | None = None
     count: ErrorConfig | None = None

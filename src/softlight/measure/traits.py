@@ -28,6 +28,7 @@ _BAND = (1 / 32, 1 / 5)  # cycles per pixel: finer is the camera's, coarser the 
 RATIOS = {"contrast": 2.5, "signal_to_noise": 2.5, "sharpness": 1.6, "cell_diameter_px": 1.6}
 DIFFERENCES = {"skewness": 0.7, "middle": 0.2, "slope": 1.0}
 _NEAR = 1.5  # a negative that is not inverted itself is so near to the training images
+_FAR_NEARER = 1.5  # so much nearer than the image
 ONE_SIDED = {"signal_to_noise"}  # more of it than in training does no harm
 
 
@@ -53,7 +54,7 @@ def image_traits(raw: NDArray[Any], prepared: NDArray[Any] | None = None) -> Tra
 
     Args:
         raw: as the microscope gave it.
-        prepared: the same at the size that the network sees: detail and noise are judged there.
+        prepared: the same at the size that the network sees, for the last two.
     """
     values = _middle(raw)
     low, middle, high = (float(v) for v in np.percentile(values, (1, 50, 99)))
@@ -67,7 +68,7 @@ def image_traits(raw: NDArray[Any], prepared: NDArray[Any] | None = None) -> Tra
             skewness = float(((inside - inside.mean()) ** 3).mean()) / spread**3
     return {
         "contrast": _ratio(high - low, abs(middle)),
-        "signal_to_noise": _ratio(_cell_contrast(sized), pixel_noise(sized)),
+        "signal_to_noise": _ratio(_cell_contrast(values), pixel_noise(values)),
         "skewness": skewness,
         "middle": _ratio(middle - low, high - low),
         "sharpness": frame_quality(sized)["sharpness"],
@@ -161,7 +162,7 @@ def seems_inverted(traits: Mapping[str, float], fingerprint: FingerprintConfig) 
         )
 
     known = all(name in traits and name in fingerprint.traits for name in negative)
-    return known and off(negative) < _NEAR and off(traits) - off(negative) > 1
+    return known and off(negative) < _NEAR and off(traits) - off(negative) > _FAR_NEARER
 
 
 def _cell_contrast(values: NDArray[np.float64]) -> float:

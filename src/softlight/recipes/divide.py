@@ -173,4 +173,7 @@ def _means(values: npt.NDArray[Any], labels: npt.NDArray[np.int32]) -> npt.NDArr
     count = int(labels.max(initial=0))
     area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     total = np.bincount(labels.ravel(), values.ravel(), count + 1)[1:]
-    return np.divide(total, area, out=np.full(count, np.nan), where=area > 0)
+    means: npt.NDArray[np.float64] = np.divide(
+        total, area, out=np.full(count, np.nan), where=area > 0
+    )
+    return means

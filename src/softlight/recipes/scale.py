@@ -13,6 +13,7 @@ import numpy.typing as npt
 from softlight.config import ConfigError, SizeConfig
 from softlight.data.samples import Progress, Sample
 from softlight.inference.predict import Segmenter
+from softlight.measure.traits import image_traits, odd_traits
 from softlight.recipes.divide import Options, divide_cells, surenesses
 
 CLEARLY = 1.5  # off by more than this: the image is resized
@@ -83,7 +84,7 @@ def fit_scale(
     if passed is None:
         return Scaled(segmenter)
     zoom = 2 ** (passed - size.octaves)
-    if 1 / CLEARLY <= zoom <= CLEARLY:
+    if 1 / CLEARLY <= zoom <= CLEARLY or (zoom > 1 and _is_noisy(frame, segmenter)):
         return Scaled(segmenter)
     note = (
         f"The cells look about {_times(1 / zoom)} as large as those of the training images; the "
@@ -203,6 +204,14 @@ def _by_pixel_size(segmenter: Segmenter, here: float, trained: float) -> Scaled:
         "size, --cell-diameter sets it)."
     )
     return Scaled(segmenter.zoomed(zoom), zoom, "pixel size", note)
+
+
+def _is_noisy(frame: Image, segmenter: Segmenter) -> bool:
+    """Whether noise, which looks like small cells, is beyond that of the training images."""
+    fingerprint = segmenter.spec.fingerprint
+    plane = frame if frame.ndim == 2 else frame[..., 0]
+    traits = {"signal_to_noise": image_traits(plane)["signal_to_noise"]}
+    return fingerprint is not None and bool(odd_traits(traits, fingerprint))
 
 
 def _times(ratio: float) -> str:
