@@ -1,0 +1,1 @@
+"""What the linking benchmark is made of: the movie, one runner a tool, the scores."""
