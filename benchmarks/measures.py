@@ -37,11 +37,11 @@ from softlight.track.movie import track_cells
 
 SCENE = Scene(
     modality="fluorescence",
-    frames=32,
+    frames=24,
     cells=25,
     height=256,
     width=256,
-    interval_min=15.0,
+    interval_min=20.0,  # cells change their velocity in steps of up to 15 minutes; not one a frame
     cell_diameter_um=22.0,
     clustering=0.0,
     division_rate_per_h=0.08,
