@@ -137,7 +137,7 @@ def _speeds(positions: Positions, steps: pd.DataFrame, sigma: float) -> dict[str
         square = sums(track, speed**2, count) / number
         sd = np.sqrt(sums(track, (speed - mean[track]) ** 2, count) / (number - 1))
         sd[number < 2] = np.nan
-    factor = true_share(square, sigma, units.per_frame)
+    factor = true_share(square, 4 * sigma**2, units.per_frame)
     return {
         "speed_steps": number.astype(np.int64),
         f"mean_speed_{units.speed}": mean,
@@ -147,15 +147,15 @@ def _speeds(positions: Positions, steps: pd.DataFrame, sigma: float) -> dict[str
     }
 
 
-def true_share(mean_square_speed: Floats, sigma: float, interval: float) -> Floats:
+def true_share(mean_square_speed: Floats, added: float, interval: float) -> Floats:
     """What to multiply speeds by to take the localisation error off their mean square.
 
-    Both ends of a step err, along two axes: the mean square step is 4 σ² too large.
+    Both ends of a step err, along two axes: the mean square step is ``added`` = 4 σ² too large.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = 1 - 4 * (sigma / interval) ** 2 / mean_square_speed
-    share = np.where(mean_square_speed == 0, 1.0 if sigma == 0 else 0.0, share)
-    factor: Floats = np.sqrt(np.clip(share, 0, 1))
+        share = 1 - added / interval**2 / mean_square_speed
+    share = np.where(mean_square_speed == 0, 1.0 if added <= 0 else 0.0, share)
+    factor: Floats = np.sqrt(np.maximum(share, 0))
     return factor
 
 

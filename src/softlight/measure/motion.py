@@ -114,15 +114,23 @@ def motion_summary(
     half = _jackknife_half(without, level=level)
     raw = ratio_with_interval(speeds[0], speeds[2], clones, level=level)
     units = positions.units
-    labels = [units.speed, units.speed, units.times, units.length]
-    labels += [f"{units.length}2_per_{units.time}", "1"]
-    names = ["corrected_mean_speed", "rms_speed", "persistence", "localisation_sd"]
     rows = [("mean_speed", *raw, units.speed)]
-    for at, (name, unit) in enumerate(zip([*names, "diffusion", "msd_alpha"], labels, strict=True)):
-        known = name == "localisation_sd" and localisation_sd is not None
-        width = 0.0 if known else half[at]
-        low = whole[at] - width if name == "msd_alpha" else max(whole[at] - width, 0.0)
-        rows.append((name, whole[at], low, whole[at] + width, unit))
+    for at, (name, unit) in enumerate(
+        {
+            "corrected_mean_speed": units.speed,
+            "rms_speed": units.speed,
+            "persistence": units.times,
+            "localisation_sd": units.length,
+            "diffusion": f"{units.length}2_per_{units.time}",
+            "msd_alpha": "1",
+        }.items()
+    ):
+        low, high = whole[at] - half[at], whole[at] + half[at]
+        if name == "localisation_sd":  # its square is what is fitted, and may be below 0 by chance
+            width = half[-1] if localisation_sd is None else 0.0
+            low, high = (np.sqrt(max(whole[-1] + end, 0.0)) / 2 for end in (-width, width))
+        low = low if name == "msd_alpha" else max(low, 0.0)
+        rows.append((name, whole[at], low, high, unit))
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high", "unit"])
 
 
@@ -181,9 +189,9 @@ def _estimates(
     steps = float(speeds[2].sum())
     if steps == 0:
         return (np.nan, *astuple(walk))
-    sigma = 0.0 if np.isnan(walk.localisation_sd) else walk.localisation_sd
+    added = 0.0 if np.isnan(walk.added) else walk.added
     square = np.array([speeds[1].sum() / steps])
-    corrected = float(speeds[0].sum()) / steps * float(true_share(square, sigma, interval)[0])
+    corrected = float(speeds[0].sum()) / steps * float(true_share(square, added, interval)[0])
     return (corrected, *astuple(walk))
 
 

@@ -28,6 +28,7 @@ class Walk:
     localisation_sd: float  # σ
     diffusion: float  # D, apparent, at one frame interval
     alpha: float  # exponent of the MSD: 1 = diffusion, 2 = straight lines
+    added: float  # 4 σ² as fitted: by chance it may be below 0, so that it is 0 on average
 
 
 def furth(time: Floats, speed: float, persistence: float | Floats) -> Floats:
@@ -51,14 +52,21 @@ def fit_walk(
     time, msd, pairs = time[known], msd[known], pairs[known]
     if len(time) < FEWEST_LAGS or not (msd > 0).all():
         sigma = np.nan if localisation_sd is None else localisation_sd
-        return Walk(np.nan, np.nan, sigma, np.nan, np.nan)
+        return Walk(np.nan, np.nan, sigma, np.nan, np.nan, 4 * sigma**2)
     weight = np.sqrt(pairs / time) / msd
     fixed = None if localisation_sd is None else 4 * localisation_sd**2
     speed, persistence, added = _fit_furth(time, msd, weight, fixed)
     diffusion, alpha = power_law(
-        time[None], np.maximum(msd - added, 0)[None], (pairs / time)[None], float(time[0])
+        time[None], (msd - max(added, 0.0))[None], (pairs / time)[None], float(time[0])
     )
-    return Walk(speed, persistence, float(np.sqrt(added / 4)), float(diffusion[0]), float(alpha[0]))
+    return Walk(
+        speed=speed,
+        persistence=persistence,
+        localisation_sd=float(np.sqrt(max(added, 0.0) / 4)),
+        diffusion=float(diffusion[0]),
+        alpha=float(alpha[0]),
+        added=added,
+    )
 
 
 def _fit_furth(
@@ -83,7 +91,7 @@ def _fit_furth(
 def _linear_parts(
     time: Floats, msd: Floats, weight: Floats, persistence: Floats, fixed: float | None
 ) -> tuple[Floats, Floats, Floats]:
-    """(weighted squares, S², 4 σ²) of the best non-negative fit at each persistence time."""
+    """(weighted squares, S², 4 σ²) of the best fit at each persistence time."""
     form = weight * furth(time, 1.0, persistence[:, None])
     seen = weight * msd
     ff, f1, fy = (form**2).sum(axis=1), (form * weight).sum(axis=1), (form * seen).sum(axis=1)
@@ -92,8 +100,8 @@ def _linear_parts(
         added = np.full(len(persistence), fixed)
     else:
         determinant = np.maximum(ff * one - f1**2, 1e-12 * ff * one)
-        # With no speed at all, the whole MSD would be error.
-        added = np.clip((ff * y1 - f1 * fy) / determinant, 0, y1 / one)
+        # With no speed at all, the whole MSD would be error; as much below 0 says nothing either.
+        added = np.clip((ff * y1 - f1 * fy) / determinant, -y1 / one, y1 / one)
     speed2 = np.maximum((fy - added * f1) / ff, 0)
     off = speed2[:, None] * form + added[:, None] * weight - seen
     return (off**2).sum(axis=1), speed2, added
