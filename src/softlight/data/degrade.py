@@ -39,7 +39,7 @@ def noisy(image: Float, photons: float, rng: np.random.Generator) -> Float:
     """The image counted in photons: a step of 1 in value is so many, its darkest pixel none."""
     darkest = image.min()
     counts = rng.poisson(photons * (image - darkest).astype(np.float64))
-    return (counts / photons + darkest).astype(np.float32)
+    return np.asarray(counts / photons + darkest, np.float32)
 
 
 def covered(image: Float, share: float, block_px: int, rng: np.random.Generator) -> Float:

@@ -185,7 +185,7 @@ def adopt_weights(network: nn.Module, name_or_folder: str | Path) -> float:
         and own[name].shape == tensor.shape
         and not (spec.target == "image" and name.startswith("head."))
     }
-    share = sum(t.numel() for t in fitting.values()) / sum(t.numel() for t in own.values())
+    share: float = sum(t.numel() for t in fitting.values()) / sum(t.numel() for t in own.values())
     if share < 0.5:
         raise SavedModelError(
             f"The model {name_or_folder} fits only {share:.0%} of this network. Start from a model "

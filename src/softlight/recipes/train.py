@@ -298,7 +298,7 @@ def _card(spec: ModelSpec, result: FitResult) -> str:
         data=f"{known['training_images']} images of {known.get('data', 'an unnamed set')}.{before}",
         licence=f"Of the training images: {known.get('licence_of_data', 'not stated')}.",
     )
-    shown = ("dice", "iou", "pixel_accuracy")
+    shown: tuple[str, ...] = ("dice", "iou", "pixel_accuracy")
     if spec.target == "image":
         shown = ("psnr", "psnr_degraded")
         text = replace(text, summary=RESTORES, intended_use=TO_BEGIN_FROM)
