@@ -1,6 +1,5 @@
 """The second and the third table: time of one image, and published models as they are."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -35,7 +34,6 @@ def speed(
     chosen = nearest_to(samples, SHAPE, CELLS)
     part = next(part for part in rounds if chosen in part.test)
     folder = out / "speed"
-    shutil.rmtree(folder, ignore_errors=True)  # times of another day are of another machine
     warm: dict[str, list[float]] = {tool: [] for tool in tools}
     cold: dict[str, list[float]] = {tool: [] for tool in tools}
     for turn in range(TURNS):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +12,10 @@ from typing import Any
 
 from peers.environments import PeerError, python_of
 from peers.rounds import Round, write_samples
+from softlight.config import to_toml
 from softlight.data.samples import Sample
 from softlight.io.files import replacing
+from softlight.recipes.library import load_recipe
 
 RUNNERS = Path(__file__).parent / "runners"
 TRAINED, ASKED, PREDICTED = "trained.json", "asked.json", "predicted.json"
@@ -59,11 +62,12 @@ def trained_model(tool: str, part: Round, out: Path, terms: Terms) -> tuple[Mode
         "minutes": terms.minutes,
         "threads": terms.threads,
         "seed": terms.seed,
-        "recipe": terms.recipe if tool == "softlight" else None,
+        "recipe": to_toml(load_recipe(terms.recipe)) if tool == "softlight" else None,
         "optimizer": terms.optimizer if tool == "cellpose" else None,
     }
     _check_same(folder, asked)
     if not result.is_file():
+        shutil.rmtree(folder / "model", ignore_errors=True)  # of a run that was broken off
         terms.note(f"{part.name}: {tool} trains for {terms.minutes:g} minutes")
         data = out / part.name / "train"
         write_samples(data, (*part.train, *part.held_out))
@@ -72,6 +76,7 @@ def trained_model(tool: str, part: Round, out: Path, terms: Terms) -> tuple[Mode
             "tune": [sample.name for sample in part.tune],
             "model": str((folder / "model").absolute()),
             "pretrained": False,
+            "recipe": terms.recipe,
         }
         wall_s = _call(tool, "train", folder, job, result, terms)
         _add(result, {"wall_s": wall_s})
@@ -90,7 +95,10 @@ def predicted(
     repeats: int = 1,
     warm_up: bool = True,
 ) -> dict[str, Any]:
-    """Seconds of each image; their labels are in ``labels/`` in the folder, found now if not yet.
+    """Seconds of each image; their labels are in ``labels/`` in the folder, found anew.
+
+    What is there is thrown away: times of another day are of another machine, and a model of the
+    same name may be another one.
 
     Args:
         model: of which tool, and where.
@@ -101,22 +109,23 @@ def predicted(
         repeats: how often each image is segmented.
         warm_up: segment the first image once more, before the clock runs.
     """
+    shutil.rmtree(folder, ignore_errors=True)
     result = folder / PREDICTED
-    if not result.is_file():
-        write_samples(data, samples)
-        images = [str((data / "images" / f"{s.name}.tif").absolute()) for s in samples]
-        job = {
-            "model": str(model.path.absolute()) if model.path.exists() else str(model.path),
-            "pretrained": model.pretrained,
-            "settings": dict(model.settings),
-            "images": images,
-            "repeats": repeats,
-            "warm_up": warm_up,
-            "threads": terms.threads,
-            "out": str((folder / "labels").absolute()),
-        }
-        wall_s = _call(model.tool, "predict", folder, job, result, terms)
-        _add(result, {"wall_s": wall_s})
+    write_samples(data, samples)
+    images = [str((data / "images" / f"{s.name}.tif").absolute()) for s in samples]
+    job = {
+        # A shipped model of Softlight is a name, no path.
+        "model": str(model.path.absolute() if model.path.exists() else model.path),
+        "pretrained": model.pretrained,
+        "settings": dict(model.settings),
+        "images": images,
+        "repeats": repeats,
+        "warm_up": warm_up,
+        "threads": terms.threads,
+        "out": str((folder / "labels").absolute()),
+    }
+    wall_s = _call(model.tool, "predict", folder, job, result, terms)
+    _add(result, {"wall_s": wall_s})
     found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     return found
 
@@ -124,7 +133,7 @@ def predicted(
 def _check_same(folder: Path, asked: Mapping[str, Any]) -> None:
     """Raise where the folder holds a run of other images or settings; else note what it is of."""
     path = folder / ASKED
-    if path.is_file():
+    if path.is_file() and (folder / TRAINED).is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
         other = [key for key, value in asked.items() if before.get(key) != value]
         if other:

@@ -200,6 +200,44 @@ def test_a_round_that_was_trained_is_not_trained_again(peers, recipe, tmp_path):
         work.trained_model("cellpose", part, tmp_path, other)
 
 
+def test_another_recipe_of_the_same_name_is_noticed(peers, recipe, tmp_path, monkeypatch):
+    work, rounds = peers("work"), peers("rounds")
+    part = rounds.Round("fold-1", *[()] * 3)
+    terms = work.Terms(1.0, "livecell-unet", 2, 0, tmp_path)
+    folder = tmp_path / "fold-1" / "softlight"
+    folder.mkdir(parents=True)
+    (folder / work.TRAINED).write_text('{"settings": {}}', encoding="utf-8")
+    work.trained_model("softlight", part, tmp_path, terms)
+    changed = recipe.model_copy(update={"title": "changed"})
+    monkeypatch.setattr(work, "load_recipe", lambda _: changed)
+    with pytest.raises(ValueError, match="other recipe"):
+        work.trained_model("softlight", part, tmp_path, terms)
+
+
+def test_old_predictions_are_thrown_away(peers, tmp_path, monkeypatch):
+    work = peers("work")
+    samples = open_dataset(write_discs(tmp_path / "data", NAMES[:1])).samples
+    terms = work.Terms(1.0, "cells", 2, 0, tmp_path)
+    old = tmp_path / "old" / "labels" / "old.tif"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    jobs = []
+
+    def call(tool: str, verb: str, folder: Path, job: dict, result: Path, _: object) -> float:
+        jobs.append(job)
+        folder.mkdir()
+        result.write_text('{"seconds": {}}', encoding="utf-8")
+        return 2.0
+
+    monkeypatch.setattr(work, "_call", call)
+    model = work.Model("softlight", Path("phase"), {})
+    found = work.predicted(model, samples, tmp_path / "old", tmp_path / "copy", terms)
+    assert not old.exists()
+    assert found == {"seconds": {}, "wall_s": 2.0}
+    assert jobs[0]["model"] == "phase"
+    assert [Path(path).is_file() for path in jobs[0]["images"]] == [True]
+
+
 def test_a_runner_that_fails_is_quoted_and_its_log_is_named(peers, tmp_path, monkeypatch):
     work, rounds = peers("work"), peers("rounds")
     samples = open_dataset(write_discs(tmp_path / "data", NAMES[:1])).samples
