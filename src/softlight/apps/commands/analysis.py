@@ -9,8 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from softlight.apps.commands.predict import CellDiameter, Device, Rescale
 from softlight.apps.interrupts import interruptible
+from softlight.apps.options import (
+    Axes,
+    CellDiameter,
+    Channel,
+    Device,
+    Divisions,
+    MaxDistancePx,
+    MaxGapFrames,
+    MinAreaPx,
+    ModelOrNone,
+    PixelSizeUm,
+    Rescale,
+    Threshold,
+)
 
 if TYPE_CHECKING:
     from softlight.inference.predict import Segmenter
@@ -27,20 +40,16 @@ def analyze(
         list[Path], typer.Argument(help="Movies, images, folders of frames, or folders of these.")
     ],
     out: Annotated[Path, typer.Option("--out", help="The run folder: tables, labels, report.")],
-    model: Annotated[
-        str | None, typer.Option("--model", help="Name of a shipped model, or a folder.")
-    ] = None,
+    model: ModelOrNone = None,
     labels: Annotated[
         Path | None, typer.Option("--labels", help="Labels in place of a model: file or folder.")
     ] = None,
     interval_min: Annotated[
         float | None, typer.Option(help="Time between frames in min, if files do not tell.")
     ] = None,
-    pixel_size_um: Annotated[float | None, typer.Option(help="Side of a pixel in µm.")] = None,
-    axes: Annotated[
-        str | None, typer.Option(help="Axes of the files, as TCYX, where the guess is wrong.")
-    ] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel to take, from 0.")] = None,
+    pixel_size_um: PixelSizeUm = None,
+    axes: Axes = None,
+    channel: Channel = None,
     separate: Annotated[
         bool, typer.Option("--separate", help="Each file by itself; names tell no time.")
     ] = False,
@@ -48,24 +57,13 @@ def analyze(
         Path | None,
         typer.Option("--plate-map", help="CSV with well and condition or dose, or both."),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Foreground probability of a cell; else the model's."),
-    ] = None,
-    min_area_px: Annotated[
-        int | None, typer.Option(min=0, help="Smaller pieces are dropped; else the model's.")
-    ] = None,
+    threshold: Threshold = None,
+    min_area_px: MinAreaPx = None,
     cell_diameter: CellDiameter = None,
     rescale: Rescale = True,
-    max_distance_px: Annotated[
-        float | None, typer.Option(help="Longest way of a cell between frames; else learned.")
-    ] = None,
-    max_gap_frames: Annotated[
-        int, typer.Option(help="A cell may be missed in so many frames in a row.")
-    ] = 3,
-    divisions: Annotated[
-        bool, typer.Option("--divisions/--no-divisions", help="Whether cells may divide.")
-    ] = True,
+    max_distance_px: MaxDistancePx = None,
+    max_gap_frames: MaxGapFrames = 3,
+    divisions: Divisions = True,
     repair: Annotated[
         Literal["auto", "on", "off"],
         typer.Option(

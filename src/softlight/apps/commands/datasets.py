@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from softlight.apps.options import Channel
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
@@ -136,7 +138,7 @@ def fetch(
 def info(
     inputs: Annotated[list[Path], typer.Argument(help="Images, movies or folders of them.")],
     axes: Annotated[str | None, typer.Option(help="Axes of the file, as TCYX.")] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel to take, from 0.")] = None,
+    channel: Channel = None,
     as_movies: Annotated[
         bool, typer.Option("--movie", help="Each folder is one movie, its files the frames.")
     ] = False,

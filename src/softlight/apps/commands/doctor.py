@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from softlight.apps.commands.predict import CellDiameter, Device, Model, Rescale
+from softlight.apps.options import (
+    Axes,
+    CellDiameter,
+    Channel,
+    Device,
+    Model,
+    PixelSizeUm,
+    Rescale,
+    Threshold,
+)
 
 if TYPE_CHECKING:
     from softlight.recipes.doctor import Diagnosis
@@ -23,15 +32,10 @@ def register(app: typer.Typer) -> None:
 def doctor(
     images: Annotated[list[Path], typer.Argument(help="Images or movies; of a movie one frame.")],
     model: Model,
-    axes: Annotated[
-        str | None, typer.Option(help="Axes of the files, as TCYX, where the guess is wrong.")
-    ] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel to take, from 0.")] = None,
-    pixel_size_um: Annotated[float | None, typer.Option(help="Side of a pixel in µm.")] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Foreground probability of a cell; else the model's."),
-    ] = None,
+    axes: Axes = None,
+    channel: Channel = None,
+    pixel_size_um: PixelSizeUm = None,
+    threshold: Threshold = None,
     cell_diameter: CellDiameter = None,
     rescale: Rescale = True,
     device: Device = "auto",

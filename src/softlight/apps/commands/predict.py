@@ -9,24 +9,18 @@ from typing import Annotated, Literal
 
 import typer
 
-Model = Annotated[str, typer.Option("--model", help="Name of a shipped model, or a folder.")]
-CellDiameter = Annotated[
-    float | None,
-    typer.Option(
-        "--cell-diameter",
-        help="Width of a cell in pixels of the image; found out if not given.",
-    ),
-]
-Rescale = Annotated[
-    bool,
-    typer.Option(
-        "--rescale/--no-rescale",
-        help="Bring cells to the size that the model was trained at, or leave images as they are.",
-    ),
-]
-Device = Annotated[
-    str, typer.Option("--device", help="cpu, cuda or mps; auto takes the fastest there is.")
-]
+from softlight.apps.options import (
+    Axes,
+    CellDiameter,
+    Channel,
+    Device,
+    MinAreaPx,
+    Model,
+    ModelOrNone,
+    PixelSizeUm,
+    Rescale,
+    Threshold,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -60,19 +54,12 @@ def segment(
     as_movies: Annotated[
         bool, typer.Option("--movie", help="Each folder is one movie, its files the frames.")
     ] = False,
-    axes: Annotated[
-        str | None, typer.Option(help="Axes of the files, as TCYX, where the guess is wrong.")
-    ] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel to take, from 0.")] = None,
-    pixel_size_um: Annotated[float | None, typer.Option(help="Side of a pixel in µm.")] = None,
+    axes: Axes = None,
+    channel: Channel = None,
+    pixel_size_um: PixelSizeUm = None,
     interval_min: Annotated[float | None, typer.Option(help="Time between frames in min.")] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Foreground probability of a cell; else the model's."),
-    ] = None,
-    min_area_px: Annotated[
-        int | None, typer.Option(min=0, help="Smaller pieces are dropped; else the model's.")
-    ] = None,
+    threshold: Threshold = None,
+    min_area_px: MinAreaPx = None,
     touching: Annotated[
         bool, typer.Option("--split/--no-split", help="Cut cells that touch, or leave pieces.")
     ] = True,
@@ -132,9 +119,7 @@ def segment(
 def evaluate(
     data: Annotated[Path, typer.Option("--data", help="Folder of annotated images.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for metrics and report.")],
-    model: Annotated[
-        str | None, typer.Option("--model", help="Name of a shipped model, or a folder.")
-    ] = None,
+    model: ModelOrNone = None,
     predicted: Annotated[
         Path | None, typer.Option("--predicted", help="Label images to score in place of a model.")
     ] = None,

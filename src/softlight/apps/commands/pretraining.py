@@ -18,6 +18,7 @@ from softlight.apps.commands.training import (
     how_to_resume,
 )
 from softlight.apps.interrupts import interruptible
+from softlight.apps.options import Axes, Channel, PixelSizeUm
 
 
 def register(app: typer.Typer) -> None:
@@ -38,11 +39,9 @@ def pretrain(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     sets: Sets = None,
     init: Init = None,
-    axes: Annotated[
-        str | None, typer.Option(help="Axes of the files, as TCYX, where the guess is wrong.")
-    ] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel to take, from 0.")] = None,
-    pixel_size_um: Annotated[float | None, typer.Option(help="Side of a pixel in µm.")] = None,
+    axes: Axes = None,
+    channel: Channel = None,
+    pixel_size_um: PixelSizeUm = None,
     licence: Annotated[
         str, typer.Option("--licence", help="Of the images, for the model's card.")
     ] = "",

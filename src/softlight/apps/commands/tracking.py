@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from softlight.apps.options import Divisions, MaxDistancePx, MaxGapFrames, PixelSizeUm
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb of this file."""
@@ -23,16 +25,10 @@ def track(
     interval_min: Annotated[
         float | None, typer.Option(help="Time between frames in min; for times of divisions.")
     ] = None,
-    pixel_size_um: Annotated[float | None, typer.Option(help="Side of a pixel in µm.")] = None,
-    max_distance_px: Annotated[
-        float | None, typer.Option(help="Longest way of a cell between frames; else learned.")
-    ] = None,
-    max_gap_frames: Annotated[
-        int, typer.Option(help="A cell may be missed in so many frames in a row.")
-    ] = 3,
-    divisions: Annotated[
-        bool, typer.Option("--divisions/--no-divisions", help="Whether cells may divide.")
-    ] = True,
+    pixel_size_um: PixelSizeUm = None,
+    max_distance_px: MaxDistancePx = None,
+    max_gap_frames: MaxGapFrames = 3,
+    divisions: Divisions = True,
     drift: Annotated[
         bool, typer.Option("--drift/--no-drift", help="Whether shifts of the field are corrected.")
     ] = True,

@@ -1,0 +1,47 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Model = Annotated[str, typer.Option("--model", help="Name of a shipped model, or a folder.")]
+ModelOrNone = Annotated[
+    str | None, typer.Option("--model", help="Name of a shipped model, or a folder.")
+]
+Axes = Annotated[
+    str | None, typer.Option(help="Axes of the files, as TCYX, where the guess is wrong.")
+]
+Channel = Annotated[int | None, typer.Option(help="Channel to take, from 0.")]
+PixelSizeUm = Annotated[float | None, typer.Option(help="Side of a pixel in µm.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Foreground probability of a cell; else the model's."),
+]
+MinAreaPx = Annotated[
+    int | None, typer.Option(min=0, help="Smaller pieces are dropped; else the model's.")
+]
+CellDiameter = Annotated[
+    float | None,
+    typer.Option(
+        "--cell-diameter", help="Width of a cell in pixels of the image; found out if not given."
+    ),
+]
+Rescale = Annotated[
+    bool,
+    typer.Option(
+        "--rescale/--no-rescale",
+        help="Bring cells to the size that the model was trained at, or leave images as they are.",
+    ),
+]
+MaxDistancePx = Annotated[
+    float | None, typer.Option(help="Longest way of a cell between frames; else learned.")
+]
+MaxGapFrames = Annotated[int, typer.Option(help="A cell may be missed in so many frames in a row.")]
+Divisions = Annotated[
+    bool, typer.Option("--divisions/--no-divisions", help="Whether cells may divide.")
+]
+Device = Annotated[
+    str, typer.Option("--device", help="cpu, cuda or mps; auto takes the fastest there is.")
+]
