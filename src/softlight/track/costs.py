@@ -25,10 +25,12 @@ UNLIKE = 0.05  # share of true links whose size says nothing, since masks fail
 FEATURE_CAP = 4.0
 OUTLYING = 0.2  # share of sizes that are far from the usual
 CUT_SHARE = 0.3  # of a radius: how far the border may push the centroid of a cell that it cuts
-BORDER_SHARE = 0.25  # of cells that touch the border, so many go in a frame
 OVERLAP_EDGES = np.array([1e-9, 0.1, 0.25, 0.4, 0.55, 0.7])
 SUM_SCALE = 0.45  # spread of log(area of the daughters together / area of the mother)
 BALANCE_SCALE = 0.4  # and of log(area of one / area of the other)
+LARGER = (-0.6, 0.45)  # log(area of the larger daughter / of the mother), its middle and spread ...
+UNDIVIDED = (0.05, 0.3)  # ... and of a cell that goes on while another comes in beside it
+LARGER_CAPS = (-4.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Field:
     high: tuple[float, float]
     reach_px: float  # how far from the border that is likely
     density: float  # cells per square pixel
+    share: float = 0.1  # of cells that touch the border, so many go, and have come, in a frame
 
     @property
     def area(self) -> float:
@@ -140,7 +143,7 @@ def border_share(places: Floats, radius: Floats | float, field: Field) -> Floats
     low, high = np.asarray(field.low), np.asarray(field.high)
     nearest = np.minimum(places - low, high - places).min(axis=1)
     gap = np.maximum(nearest - radius, 0.0)
-    result: Floats = BORDER_SHARE * np.exp(-0.5 * (gap / field.reach_px) ** 2)
+    result: Floats = field.share * np.exp(-0.5 * (gap / field.reach_px) ** 2)
     return result
 
 
@@ -200,3 +203,11 @@ def daughters_gain(mother: Floats, first: Floats, second: Floats, trait: Trait) 
     strangers = log_among(first, trait) + log_among(second, trait)
     mixed = np.logaddexp(np.log1p(-UNLIKE) + family, np.log(UNLIKE) + strangers)
     return np.asarray(np.minimum(mixed - strangers, 2 * FEATURE_CAP))
+
+
+def cut_daughters_gain(mother: Floats, first: Floats, second: Floats) -> Floats:
+    """The same where the border cuts one of them: the larger daughter is less than her mother."""
+    ratio = np.maximum(first, second) - mother
+    family = log_normal(ratio - LARGER[0], LARGER[1])
+    gain: Floats = np.clip(family - log_normal(ratio - UNDIVIDED[0], UNDIVIDED[1]), *LARGER_CAPS)
+    return gain

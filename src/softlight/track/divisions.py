@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from softlight.track.candidates import Overlaps, near_pairs
 from softlight.track.costs import (
     Costs,
+    cut_daughters_gain,
     daughters_gain,
     log_division,
     log_end,
@@ -153,7 +154,10 @@ def division_events(
         sizes = daughters_gain(
             cells.log_area[mother], cells.log_area[daughter], cells.log_area[sister], costs.area
         )
-        gain += np.where(cut, 0.0, sizes)
+        partly = cut_daughters_gain(
+            cells.log_area[mother], cells.log_area[daughter], cells.log_area[sister]
+        )
+        gain += np.where(cut, partly, sizes)
     if overlaps is not None:
         together = overlap_gain(overlaps.of_both(mother, daughter, sister), costs)
         gain += np.where(missed == 0, np.maximum(together, LEAST_OVERLAP_GAIN), 0.0)

@@ -102,6 +102,16 @@ def _with_reach(field: Field, step: float, settings: LinkSettings) -> Field:
     return replace(field, reach_px=settings.border_px or 2 * step)
 
 
+def _with_share(field: Field, cells: Detections, source: Ints, target: Ints, pairs: Ints) -> Field:
+    """The field with how many cells at the border come and go, of those that it cuts."""
+    one = np.concatenate([np.arange(*cells.starts[n : n + 2]) for n in pairs])
+    two = np.concatenate([np.arange(*cells.starts[n + 1 : n + 3]) for n in pairs])
+    at_border = int(cells.cut[one].sum() + cells.cut[two].sum())
+    linked = int(cells.cut[source].sum() + cells.cut[target].sum())
+    share = (at_border - linked + PRIOR_CELLS * field.share) / (at_border + PRIOR_CELLS)
+    return replace(field, share=float(np.clip(share, 0.02, 0.5)))
+
+
 def _sample(cells: Detections) -> Ints:
     """Numbers of frames, whose link to the next is looked at: runs of three, evenly spread."""
     last = len(cells.frames) - 1
@@ -183,7 +193,9 @@ def _refined(
     costs = _with_steps(costs, moving, source, target)
     return replace(
         costs,
-        field=_with_reach(costs.field, costs.step_px, settings),
+        field=_with_reach(
+            _with_share(costs.field, cells, source, target, pairs), costs.step_px, settings
+        ),
         area=_relearned(costs.area, cells.log_area, source, target),
         intensity=_relearned(costs.intensity, cells.log_intensity, source, target),
         overlap=_overlap_table(overlaps, source, target, rivals),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -56,6 +56,7 @@ def track_cells(
     *,
     labels: Sequence[NDArray[np.int32]] | None = None,
     settings: LinkSettings | None = None,
+    missing: Collection[int] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Tracked:
     """The objects with their tracks.
@@ -65,6 +66,7 @@ def track_cells(
             ``area_px`` and ``mean_intensity``.
         labels: the label image of each frame; then the overlap of masks helps to link.
         settings: how cells are linked.
+        missing: frames that nobody has, so that no note calls them empty.
         progress: told (frames done, frames in all).
     """
     settings = settings or LinkSettings()
@@ -104,6 +106,7 @@ def track_cells(
             shift,
             frames=last if labels is None else len(labels),
             merges=hidden,
+            missing=missing,
         ),
         learned=_learned(costs),
     )

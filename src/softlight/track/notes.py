@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -18,7 +20,13 @@ SAMPLE = 20_000
 
 
 def notes_of(
-    cells: Detections, costs: Costs, shift: Floats, *, frames: int, merges: pd.DataFrame
+    cells: Detections,
+    costs: Costs,
+    shift: Floats,
+    *,
+    frames: int,
+    merges: pd.DataFrame,
+    missing: Collection[int] = (),
 ) -> tuple[str, ...]:
     """One sentence for each thing that the user should know.
 
@@ -28,11 +36,12 @@ def notes_of(
         shift: where the field lies in each frame that holds cells.
         frames: of the movie, as far as known.
         merges: masks that cover several cells.
+        missing: frames that nobody has; they are not called empty.
     """
     if not len(cells):
         return ("There is no cell to track.",)
     found = []
-    empty = sorted(set(range(frames)) - set(cells.frames.tolist()))
+    empty = sorted(set(range(frames)) - set(cells.frames.tolist()) - set(missing))
     if empty:
         found.append(
             f"{_count(len(empty), 'frame has', 'frames have')} no cell, the first is frame "
