@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from softlight.measure.quality import blurred_frames, count_jumps
 
@@ -28,8 +29,8 @@ def doubts(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
         found.append(f"{_frames(marks['empty'])} of {name} hold no cell.")
     if marks["blurred"]:
         found.append(
-            f"{_frames(marks['blurred'])} of {name} are far less sharp than those around them: "
-            "focus was lost, or the dish moved. Their cells are not to be trusted."
+            f"{_frames(marks['blurred'])} of {name}: far less sharp than the frames around, so "
+            "focus was lost, or the dish moved. Cells found there are not to be trusted."
         )
     if marks["jump"]:
         found.append(
@@ -54,10 +55,21 @@ def marked_frames(population: pd.DataFrame) -> dict[str, list[int]]:
 
     return {
         "empty": at(np.flatnonzero(count == 0).tolist()),
-        "blurred": at(blurred_frames(population["sharpness"].tolist())),
+        "blurred": at(_blurred(population["sharpness"].to_numpy(float), count)),
         "jump": at(count_jumps(count.tolist())),
         "crowded": at(np.flatnonzero(population["confluence"].to_numpy(float) > _CROWDED).tolist()),
     }
+
+
+def _blurred(sharpness: NDArray[np.float64], count: NDArray[np.float64]) -> list[int]:
+    """The blurred frames; one with cells is compared with others with cells alone.
+
+    Cells are coarse detail, so that beside the bare noise of an empty dish any frame of them
+    seems blurred. An empty frame is compared with all: blur may be why it is empty.
+    """
+    filled = blurred_frames(np.where(count > 0, sharpness, np.nan).tolist())
+    empty = [t for t in blurred_frames(sharpness.tolist()) if count[t] == 0]
+    return sorted(filled + empty)
 
 
 def _frames(numbers: Sequence[int]) -> str:

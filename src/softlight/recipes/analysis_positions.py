@@ -29,7 +29,7 @@ def summary_of(tables: dict[str, pd.DataFrame]) -> Row:
         values = seen[quantity].to_numpy(float)
         found |= {f"{name}_first": float(values[0]), f"{name}_last": float(values[-1])}
     found["tracks"] = len(tracks)
-    found["divisions"] = int((tables["rates"].set_index("event")["events"]).get("division", 0))
+    found["divisions"] = len(tables["divisions"])  # also those at the border, which rates leave out
     found["edits"] = len(tables["edits"])
     for quantity in QUANTITIES:
         for column, value in growth[quantity].items():

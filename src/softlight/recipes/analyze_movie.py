@@ -69,7 +69,12 @@ def analyze_movie(
     notes: list[str] = []
     find = _finder(position, cells, movie, settings, only=only, notes=notes)
     objects, frames = _find_cells(movie, find, target, progress)
-    tracked = track_cells(objects, labels=open_label_movie(target), settings=settings.link)
+    tracked = track_cells(
+        objects,
+        labels=open_label_movie(target),
+        settings=settings.link,
+        missing=movie.missing,
+    )
     edits = pd.DataFrame(columns=EDIT_COLUMNS)
     found = isinstance(cells, Segmenter)
     if found if settings.repair is None else settings.repair:
@@ -182,7 +187,12 @@ def _mended(
     objects = pd.concat(tables, ignore_index=True).sort_values(
         ["frame", "label"], ignore_index=True
     )
-    again = track_cells(objects, labels=open_label_movie(target), settings=settings.link)
+    again = track_cells(
+        objects,
+        labels=open_label_movie(target),
+        settings=settings.link,
+        missing=movie.missing,
+    )
     return again, repaired.edits
 
 

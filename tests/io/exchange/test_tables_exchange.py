@@ -183,3 +183,13 @@ def test_damaged_napari_tables(tmp_path, tracked):
         table.write_text(text)
         with pytest.raises(ValueError, match=message):
             read_napari(table)
+
+
+def test_a_run_of_one_movie_says_its_sizes_at_the_top(tmp_path, tracked):
+    write_csv(tmp_path, tracked)
+    (tmp_path / "movie.json").unlink()
+    run_json = {"name": "cells", "pixel_size_um": None, "frame_interval_min": 20.0}
+    (tmp_path / "run.json").write_text(json.dumps(run_json))
+    assert read_run(tmp_path).frame_interval_min == 20
+    (tmp_path / "run.json").write_text(json.dumps(run_json | {"name": "another"}))
+    assert read_run(tmp_path).frame_interval_min is None

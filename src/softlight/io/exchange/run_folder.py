@@ -102,6 +102,8 @@ def _facts(path: Path, name: str, objects: pd.DataFrame | None) -> dict[str, Any
         "pixel_size_um": entry.get("pixel_size_um") or given.get("pixel_size_um"),
         "frame_interval_min": entry.get("frame_interval_min") or given.get("interval_min"),
     }
+    if run.get("name") == name:  # a run of one movie says it at the top, as `softlight track` does
+        said = {what: value or run.get(what) for what, value in said.items()}
     shown = _shown(read_table(path, "frames"), entry) | _measured(objects)
     own = checked_facts(read_json(path / FACTS, path.name), path.name)
     return shown | checked_facts(said, path.name) | (own if own.get("name") == name else {})

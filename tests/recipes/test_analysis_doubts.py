@@ -1,0 +1,45 @@
+"""The words of caution about one movie."""
+
+import numpy as np
+import pandas as pd
+
+from softlight.recipes.analysis_doubts import marked_frames
+from softlight.recipes.analysis_positions import summary_of
+
+
+def population(sharpness: list[float], count: list[float]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "frame": range(len(count)),
+            "count": count,
+            "confluence": np.asarray(count) / 100,
+            "sharpness": sharpness,
+            "missing": False,
+        }
+    )
+
+
+def test_cells_do_not_look_blurred_beside_the_noise_of_an_empty_dish() -> None:
+    noise, cells = 2.0, 0.7
+    found = marked_frames(population([noise, noise, cells, noise, noise], [0, 0, 5, 0, 0]))
+    assert found["blurred"] == []
+    assert found["empty"] == [0, 1, 3, 4]
+
+
+def test_a_frame_out_of_focus_is_said_with_cells_and_without() -> None:
+    sharp = [0.7, 0.7, 0.2, 0.7, 0.7]
+    assert marked_frames(population(sharp, [5, 5, 5, 5, 5]))["blurred"] == [2]
+    assert marked_frames(population(sharp, [5, 5, 0, 5, 5]))["blurred"] == [2]
+
+
+def test_divisions_at_the_border_are_counted_as_in_the_table_of_divisions() -> None:
+    growth = pd.DataFrame({"quantity": ["count", "confluence"]})
+    tables = {
+        "population": population([1.0, 1.0], [1, 2]),
+        "growth": growth,
+        "tracks": pd.DataFrame({"track_id": [1, 2, 3]}),
+        "rates": pd.DataFrame({"event": ["division", "loss"], "events": [0, 0]}),
+        "divisions": pd.DataFrame({"mother_id": [1]}),
+        "edits": pd.DataFrame(),
+    }
+    assert summary_of(tables)["divisions"] == 1
