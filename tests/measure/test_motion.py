@@ -88,6 +88,17 @@ def test_intervals_hold_the_mean_speed_in_nineteen_of_twenty() -> None:
     assert np.mean(held) >= 0.9
 
 
+def test_no_localisation_error_is_none_on_average() -> None:
+    shares, held = [], []
+    for seed in range(30):
+        rows = motion_summary(walkers(cells=25, frames=24, seed=seed), frame_interval_min=10)
+        rows = rows.set_index("measure")
+        shares.append(rows.loc["corrected_mean_speed", "value"] / rows.loc["mean_speed", "value"])
+        held.append(rows.loc["localisation_sd", "low"] == 0)
+    assert np.mean(shares) == pytest.approx(1, abs=0.005)
+    assert np.mean(held) >= 0.9
+
+
 def test_steps_that_are_alike_do_not_narrow_the_interval() -> None:
     slow, fast = walkers(cells=6, speed=0.2), walkers(cells=6, speed=1.0, seed=1)
     objects = pd.concat([slow, fast.assign(track_id=fast["track_id"] + 6)])
