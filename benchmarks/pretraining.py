@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from softlight.apps.commands.training import parse_assignments
 from softlight.config import Recipe, with_settings
 from softlight.data.frames import find_frames
 from softlight.data.samples import Sample
@@ -60,7 +61,9 @@ def scores(recipe: Recipe, samples: Sequence[Sample], fold: Fold, out: Path) -> 
 
 def run(data: Path, counts: Sequence[int], out: Path, options: argparse.Namespace) -> pd.DataFrame:
     """The scores of every test image in every row of the table."""
-    base = with_settings(load_recipe("cells"), _length(options.minutes, options.epochs))
+    settings = parse_assignments(options.sets)
+    length = _length(options.minutes, options.epochs)
+    base = with_settings(load_recipe("cells"), {**settings, **length})
     long = _length(options.pretrain_minutes, options.pretrain_epochs)
     rows = []
     for number, fold in enumerate(folds(open_dataset(data).samples, PARTS, seed=0)):
@@ -95,6 +98,7 @@ def main() -> None:
     parser.add_argument("--pretrain-epochs", type=int, help="in place of minutes")
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 3, 10])
     parser.add_argument("--folds", type=int, default=1, help=f"of {PARTS}; each pre-trains anew")
+    parser.add_argument("--set", dest="sets", action="append", help="a setting, as model.width=8")
     parser.add_argument("--out", type=Path, default=Path("runs/pretraining"))
     options = parser.parse_args()
     images = run(options.data, options.counts, options.out, options)

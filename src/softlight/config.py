@@ -78,10 +78,10 @@ class AugmentConfig(_Frozen):
 class DegradeConfig(_Frozen):
     """How a crop is made worse, so that a network learns to restore it; anew for each crop."""
 
-    blur_px: Annotated[float, Field(ge=0)] = 1.5  # Gaussian sigma, up to
-    factor: Range = (1.0, 4.0)  # resolution lost, between the two; 1 = none
-    photons: Range = (30.0, 1000.0)  # that a step of 1 in value is worth; 0 = no noise
-    covered: Fraction = 0.3  # share of the blocks that are covered, up to
+    blur_px: Annotated[float, Field(ge=0)] = 0.5  # Gaussian sigma, up to
+    factor: Range = (1.0, 2.0)  # resolution lost, between the two; 1 = none
+    photons: Range = (5.0, 200.0)  # that a step of 1 in value is worth; 0 = no noise
+    covered: Fraction = 0.5  # share of the blocks that are covered, up to
     block_px: Pixels = 16  # their side
 
     @model_validator(mode="after")

@@ -11,7 +11,8 @@ def activated(logits: torch.Tensor, target: Target) -> torch.Tensor:
     """The outputs (N, C, Y, X) in their own range.
 
     Classes: one probability, or one for each class. Cells: the probability of the foreground, then
-    distances in 0..1 or directions in -1..1. An image is left as it is.
+    distances in 0..1 or directions in -1..1. What is to be added to an image is left
+    as it is.
     """
     if target == "image":
         return logits

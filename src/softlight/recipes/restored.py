@@ -53,7 +53,8 @@ class RestorePictures(RunPictures):
 
 @torch.inference_mode()
 def _row(crop: Decoded, network: nn.Module) -> Pixels:
-    restored = network(torch.from_numpy(crop.image)[None]).logits[0].float().numpy()
+    change = network(torch.from_numpy(crop.image)[None]).logits[0].float().numpy()
+    restored = crop.image + change
     assert crop.maps is not None
     strip = np.concatenate([crop.image, restored, crop.maps], axis=2)  # one stretch for the three
     shown = np.moveaxis(strip, 0, 2) if len(strip) == 3 else strip[0]

@@ -14,10 +14,10 @@ from softlight.training.tasks import MapLoss, Named, Task
 
 
 class RestoreTask(Task):
-    """The output is the image as it was; judged by its peak signal-to-noise ratio in dB.
+    """What the network adds to an image makes it as it was; judged by signal to noise in dB.
 
-    The peak is 1, the range between the percentiles that the preprocessing stretches. Beside it
-    stands the ratio of what the network was given, to see what it has gained.
+    The peak of that ratio is 1, the range between the percentiles that the preprocessing stretches.
+    Beside it stands the ratio of what the network was given, to see what it has gained.
     """
 
     measures = ("loss", "psnr", "psnr_degraded")
@@ -26,9 +26,9 @@ class RestoreTask(Task):
         self.loss = loss
 
     def cost(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
-        """How far the outputs are from the image."""
+        """How far the image with the outputs added is from what it was."""
         assert batch.maps is not None
-        return self.loss(logits, batch.maps, batch.weight), {}
+        return self.loss(batch.image + logits, batch.maps, batch.weight), {}
 
     @torch.inference_mode()
     def validate(
@@ -46,9 +46,10 @@ class RestoreTask(Task):
             batch = move(to_batch([item]))
             assert batch.maps is not None
             with autocast():
-                restored = network(batch.image).logits.float()
-            loss = float(self.cost(restored, batch)[0])
-            rows.append((loss, psnr(restored, batch.maps), psnr(batch.image, batch.maps)))
+                change = network(batch.image).logits.float()
+            loss = float(self.cost(change, batch)[0])
+            restored = psnr(batch.image + change, batch.maps)
+            rows.append((loss, restored, psnr(batch.image, batch.maps)))
         network.train()
         means = [sum(values) / len(rows) for values in zip(*rows, strict=True)]
         return dict(zip(self.measures, means, strict=True))
