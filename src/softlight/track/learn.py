@@ -10,10 +10,11 @@ from scipy.spatial import cKDTree
 
 from softlight.track.assign import best_links
 from softlight.track.candidates import Overlaps
-from softlight.track.costs import OVERLAP_EDGES, Costs, Field, Trait
+from softlight.track.costs import Costs, Field, Trait
 from softlight.track.detections import Detections
 from softlight.track.link import pair_links
 from softlight.track.motion import Motion, motion
+from softlight.track.overlap_table import overlap_table
 from softlight.track.settings import LinkSettings
 
 Floats = NDArray[np.float64]
@@ -29,8 +30,6 @@ PRIOR_LINKS = 4.0  # what is assumed of a movie that shows little weighs so much
 PRIOR_CELLS = 30.0
 FEWEST_CHAINS = 20  # links one after the other, before a last step says anything
 WORTHWHILE = 0.95  # it is used where it leaves no more of the displacement than this
-OVERLAP_PRIORS = (np.ones(7), np.array([8.0, 1.0, 0.5, 0.25, 0.12, 0.06, 0.06]))  # links, rivals
-OVERLAP_WEIGHT = 0.6  # overlap and distance say partly the same
 
 
 def learn_costs(
@@ -169,7 +168,7 @@ def _refined(
     """The costs after linking the sample with those of the round before."""
     moving = motion(cells, places)
     found: list[tuple[Ints, Ints]] = []
-    rivals: list[Floats] = []
+    rivals: list[tuple[Ints, Ints]] = []
     seen = 0
     for number in pairs:
         one, two = cells.at(number), cells.at(number + 1)
@@ -180,13 +179,15 @@ def _refined(
         found.append((source[chosen], target[chosen]))
         moving.went(*found[-1])
         seen += one.stop - one.start
-        if overlaps is not None:
-            near = ~chosen & (gain > 0)
-            rivals.append(overlaps.of(source[near], target[near]))
+        near = ~chosen & (gain > 0)
+        rivals.append((source[near], target[near]))
     if not found:
         return costs
-    source = np.concatenate([pair[0] for pair in found])
-    target = np.concatenate([pair[1] for pair in found])
+    source, target = (np.concatenate(column) for column in zip(*found, strict=True))
+    if overlaps is not None:
+        others = tuple(np.concatenate(column) for column in zip(*rivals, strict=True))
+        table = overlap_table(overlaps, places, links=(source, target), rivals=others)
+        costs = replace(costs, overlap=table)
     open_share = 1 - len(source) / max(seen, 1)
     rate = (open_share * seen + 0.01 * PRIOR_CELLS) / (seen + PRIOR_CELLS)
     rate = float(np.clip(rate, 0.002, HIGHEST_END))
@@ -198,7 +199,6 @@ def _refined(
         ),
         area=_relearned(costs.area, cells.log_area, source, target),
         intensity=_relearned(costs.intensity, cells.log_intensity, source, target),
-        overlap=_overlap_table(overlaps, source, target, rivals),
         p_end=rate,
         p_start=rate,
     )
@@ -255,19 +255,3 @@ def fit_steps(
         if likelihood > best[0]:
             best = (likelihood, float(np.sqrt(variance)), nu)
     return best[1], best[2]
-
-
-def _overlap_table(
-    overlaps: Overlaps | None, source: Ints, target: Ints, rivals: list[Floats]
-) -> tuple[float, ...] | None:
-    """The gain of each class of overlap: how much oftener links have it than rivals."""
-    if overlaps is None:
-        return None
-    classes = len(OVERLAP_EDGES) + 1
-    seen = (overlaps.of(source, target), np.concatenate(rivals))
-    links, others = (
-        np.bincount(np.digitize(iou, OVERLAP_EDGES), minlength=classes) + prior
-        for iou, prior in zip(seen, OVERLAP_PRIORS, strict=True)
-    )
-    ratio = np.log(links / links.sum()) - np.log(others / others.sum())
-    return tuple((OVERLAP_WEIGHT * ratio).tolist())
