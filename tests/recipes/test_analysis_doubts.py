@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from softlight.recipes.analysis_doubts import marked_frames
+from softlight.recipes.analysis_doubts import doubts, marked_frames
 from softlight.recipes.analysis_positions import summary_of
 
 
@@ -43,3 +43,27 @@ def test_divisions_at_the_border_are_counted_as_in_the_table_of_divisions() -> N
         "edits": pd.DataFrame(),
     }
     assert summary_of(tables)["divisions"] == 1
+
+
+def grown(count: tuple[float, ...], area: tuple[float, ...], division: tuple[float, ...]):
+    names = ["growth_rate_per_h", "growth_rate_low_per_h", "growth_rate_high_per_h"]
+    rates = ["rate_per_h", "rate_low_per_h", "rate_high_per_h"]
+    return {
+        "population": population([1.0] * 4, [5, 6, 7, 8]),
+        "tracks": pd.DataFrame({"first_frame": [0], "last_frame": [3]}),
+        "growth": pd.DataFrame([count, area], columns=names).assign(
+            quantity=["count", "confluence"]
+        ),
+        "rates": pd.DataFrame([division], columns=rates).assign(event=["division"]),
+    }
+
+
+def test_growth_and_divisions_that_contradict_are_told() -> None:
+    tables = grown((0.02, 0.015, 0.03), (0.042, 0.03, 0.05), (0.0, 0.0, 0.002))
+    sizes, divisions = doubts("m", tables)
+    assert "count of m and its covered area grow at different rates" in sizes
+    assert "do not report this division rate" in divisions
+    agreeing = grown((0.02, 0.01, 0.03), (0.022, 0.01, 0.03), (0.02, 0.01, 0.03))
+    assert doubts("m", agreeing) == []
+    unknown = grown((np.nan,) * 3, (np.nan,) * 3, (np.nan,) * 3)
+    assert doubts("m", unknown) == []

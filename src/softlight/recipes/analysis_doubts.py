@@ -42,7 +42,35 @@ def doubts(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
             f"{_frames(marks['crowded'])} of {name} are covered by cells to more than "
             f"{_CROWDED:.0%}: cells that touch are told apart less well, and growth is held up."
         )
-    return found + _short_tracks(name, tables)
+    return found + _contradictions(name, tables) + _short_tracks(name, tables)
+
+
+def _contradictions(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Where two measures of growth, or growth and divisions, cannot both be right."""
+    growth, rates = tables["growth"].set_index("quantity"), tables["rates"].set_index("event")
+    rate, low, high = _interval_columns(growth, "growth_rate")
+    found = []
+    count, area = growth.loc["count"], growth.loc["confluence"]
+    if count[high] < area[rate] or area[high] < count[rate]:
+        found.append(
+            f"The count of {name} and its covered area grow at different rates. If cells do not "
+            "change in size, cells that touch are counted as one, or one cell as several: look at "
+            "the outlines, and trust the covered area more."
+        )
+    per, _, most = _interval_columns(rates, "rate")
+    if count[low] > rates.loc["division", most]:
+        found.append(
+            f"Cells of {name} grow in number faster than their divisions explain "
+            f"({rates.loc['division', per]:.3g} {per.removeprefix('rate_')} seen), so divisions "
+            "are missed or cells come from elsewhere: do not report this division rate."
+        )
+    return found
+
+
+def _interval_columns(table: pd.DataFrame, name: str) -> tuple[str, str, str]:
+    """The columns of a value and its interval, whatever its unit."""
+    unit = next(c for c in table if c.startswith(f"{name}_low")).removeprefix(f"{name}_low")
+    return f"{name}{unit}", f"{name}_low{unit}", f"{name}_high{unit}"
 
 
 def marked_frames(population: pd.DataFrame) -> dict[str, list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from softlight.config import ConfigError
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
 from softlight.io.tables import join_tables, write_parquet, write_table
@@ -118,6 +120,14 @@ def analyze(
         note: told what is being done.
     """
     settings = settings or AnalyzeSettings()
+    for name, value in (
+        ("interval between frames", settings.reading.interval_min),
+        ("pixel size", settings.reading.pixel_size_um),
+    ):
+        if value is not None and not 0 < value < math.inf:
+            raise ConfigError(
+                f"The {name} is {value:g}; it must be above 0. Leave it out or mend it."
+            )
     plate = None if plate_map is None else read_plate_map(plate_map)
     positions = find_positions(inputs, separate=settings.separate)
     _spare(positions, cells, out)

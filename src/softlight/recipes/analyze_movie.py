@@ -91,7 +91,14 @@ def analyze_movie(
         movie=movie,
         labels=labels,
         tables=tables,
-        warnings=[*movie.notes, *position.notes, *notes, *doubts(position.name, tables), *links],
+        warnings=[
+            *movie.notes,
+            *position.notes,
+            *position.doubts(settings.reading),
+            *notes,
+            *doubts(position.name, tables),
+            *links,
+        ],
         learned=dict(tracked.learned),
     )
 

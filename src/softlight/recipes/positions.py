@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,16 @@ class Position:
     def there(self) -> tuple[Path, ...]:
         """The files that exist."""
         return tuple(file for file in self.files if file is not None)
+
+    def doubts(self, reading: Reading) -> list[str]:
+        """What ``reading`` says against the names of the files."""
+        told, said = self.interval_min, reading.interval_min
+        if told is None or said is None or math.isclose(told, said, rel_tol=0.01):
+            return []
+        return [
+            f"The names of {self.name} say {told:g} min between frames, and {said:g} min was "
+            f"given: all times, speeds and rates are those of {said:g} min."
+        ]
 
     def open(self, reading: Reading) -> Movie:
         """The movie; what ``reading`` says goes before what names and files say."""
