@@ -62,8 +62,8 @@ def _contradictions(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
         unit = per.removeprefix("rate_").replace("_", " ")
         found.append(
             f"Cells of {name} grow in number faster than their divisions explain "
-            f"({rates.loc['division', per]:.3g} {unit} seen), so divisions are missed or cells come "
-            "from elsewhere: do not report this division rate."
+            f"({rates.loc['division', per]:.3g} {unit} seen), so divisions are missed or cells "
+            "come from elsewhere: do not report this division rate."
         )
     return found
 
