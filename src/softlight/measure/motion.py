@@ -103,6 +103,8 @@ def motion_summary(
     moved = displacements(positions)
     speeds = _speed_sums(positions)
     whole = _estimates(moved, speeds, positions, localisation_sd)
+    if np.isnan(whole[-1]):  # an error that cannot be measured cannot be taken off
+        whole = (np.nan, *whole[1:])
     count = int(clones.max(initial=-1)) + 1
     groups = min(GROUPS, count)
     without = np.array(
