@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -326,6 +327,21 @@ def test_a_plate_map_gives_conditions_and_doses(tmp_path: Path) -> None:
     assert 10 < fits.loc["last_count", "ec50"] < 30
     with pytest.raises(ValueError, match="does not exist; check the path of the plate map"):
         run([tmp_path / "in"], tmp_path / "out2", plate_map=tmp_path / "none.csv")
+    plate.write_text("well,condition\nA1,control\n")
+    notes: list[str] = []
+    run([tmp_path / "in"], tmp_path / "out3", plate_map=plate, note=notes.append)
+    assert "since the plate map lacks them: A2, A3, A4, A5, A6, A7, A8." in notes[0]
+
+
+@pytest.mark.parametrize("interval", [-3.0, 0.0, math.nan, math.inf])
+def test_an_impossible_interval_stops_before_anything_is_written(
+    tmp_path: Path, interval: float
+) -> None:
+    write(tmp_path / "in" / "a.tif", np.stack([frame((8, 8))] * 2))
+    settings = AnalyzeSettings(reading=Reading(interval_min=interval))
+    with pytest.raises(ValueError, match=r"interval between frames is .* above 0"):
+        run([tmp_path / "in"], tmp_path / "out", settings=settings)
+    assert not (tmp_path / "out").exists()
 
 
 def test_drift_of_the_field_is_no_motion() -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 
 from softlight.config import ConfigError
+from softlight.data.samples import listed
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
 from softlight.io.tables import join_tables, write_parquet, write_table
-from softlight.measure.plate import read_plate_map
+from softlight.measure.plate import read_plate_map, wells_of
 from softlight.recipes.analysis_page import analysis_page
 from softlight.recipes.analysis_positions import (
     curves_by_condition,
@@ -131,6 +132,8 @@ def analyze(
     plate = None if plate_map is None else read_plate_map(plate_map)
     positions = find_positions(inputs, separate=settings.separate)
     _spare(positions, cells, out)
+    if plate is not None and (absent := _not_on_plate([one.name for one in positions], plate)):
+        note(f"Measured, but in no condition, since the plate map lacks them: {listed(absent)}.")
     plan = plan_of(cells, settings)
     claim(out, plan, resume=resume)
     results = []
@@ -156,6 +159,12 @@ def analyze(
         positions=table,
     )
     return Analysis(out, tuple(results), report, table)
+
+
+def _not_on_plate(names: Sequence[str], plate: pd.DataFrame) -> list[str]:
+    """The positions whose well the plate map does not name."""
+    wells = wells_of(names)
+    return [str(name) for name in wells.loc[~wells["well"].isin(plate["well"]), "movie"]]
 
 
 def _spare(positions: Sequence[Position], cells: Segmenter | Path, out: Path) -> None:
