@@ -58,11 +58,11 @@ def _contradictions(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
             "the outlines, and trust the covered area more."
         )
     per, _, most = _interval_columns(rates, "rate")
-    if count[low] > rates.loc["division", most]:
+    if count[low] > rates[most]["division"]:
         unit = per.removeprefix("rate_").replace("_", " ")
         found.append(
             f"Cells of {name} grow in number faster than their divisions explain "
-            f"({rates.loc['division', per]:.3g} {unit} seen), so divisions are missed or cells "
+            f"({float(rates[per]['division']):.3g} {unit} seen), so divisions are missed or cells "
             "come from elsewhere: do not report this division rate."
         )
     return found
@@ -70,7 +70,8 @@ def _contradictions(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
 
 def _interval_columns(table: pd.DataFrame, name: str) -> tuple[str, str, str]:
     """The columns of a value and its interval, whatever its unit."""
-    unit = next(c for c in table if c.startswith(f"{name}_low")).removeprefix(f"{name}_low")
+    columns = [str(column) for column in table.columns]
+    unit = next(c for c in columns if c.startswith(f"{name}_low")).removeprefix(f"{name}_low")
     return f"{name}{unit}", f"{name}_low{unit}", f"{name}_high{unit}"
 
 

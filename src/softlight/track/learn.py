@@ -185,8 +185,8 @@ def _refined(
         return costs
     source, target = (np.concatenate(column) for column in zip(*found, strict=True))
     if overlaps is not None:
-        others = tuple(np.concatenate(column) for column in zip(*rivals, strict=True))
-        table = overlap_table(overlaps, places, links=(source, target), rivals=others)
+        before, after = (np.concatenate(column) for column in zip(*rivals, strict=True))
+        table = overlap_table(overlaps, places, links=(source, target), rivals=(before, after))
         costs = replace(costs, overlap=table)
     open_share = 1 - len(source) / max(seen, 1)
     rate = (open_share * seen + 0.01 * PRIOR_CELLS) / (seen + PRIOR_CELLS)
