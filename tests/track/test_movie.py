@@ -121,6 +121,7 @@ def test_positions_alone_are_enough() -> None:
     assert link_score(walk, tracked.objects.assign(true=0), tracked.tracks) > 0.95
 
 
+@pytest.mark.slow
 def test_sixty_thousand_cells_in_a_frame() -> None:
     rng = np.random.default_rng(0)
     side = np.arange(245) * 30.0
