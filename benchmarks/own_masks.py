@@ -26,8 +26,8 @@ from softlight.inference.predict import Segmenter
 from softlight.io.ctc import list_sequences
 from softlight.io.labels import read_labels
 from softlight.measure.morphology import measure_frame
+from softlight.recipes.divide import Options, label_cells
 from softlight.recipes.library import load_recipe
-from softlight.recipes.segment import Options, label_cells
 from softlight.recipes.train import train
 from softlight.track.movie import Tracked, track_cells
 from softlight.track.repair import repair

@@ -13,7 +13,7 @@ __version__ = "0.1.0.dev0"
 _HOMES = {
     "AnalyzeSettings": "softlight.recipes.analysis_settings",
     "Movie": "softlight.io.images",
-    "Options": "softlight.recipes.segment",
+    "Options": "softlight.recipes.divide",
     "Reading": "softlight.recipes.segment",
     "Recipe": "softlight.config",
     "Scene": "softlight.simulate.scene",

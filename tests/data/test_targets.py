@@ -6,29 +6,13 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 from skimage.draw import disk, ellipse, line
+from tests.cell_shapes import neurite, touching_discs
 
 from softlight.data.geodesic import path_lengths
 from softlight.data.random_walk import hitting_times
 from softlight.data.targets import TARGETS, distance_targets, flow_targets
 
 SLANTED = 99 / 70  # the length of a step by a corner
-
-
-def two_discs():
-    labels = np.zeros((60, 80), np.int32)
-    labels[disk((30, 25), 15)] = 1
-    labels[disk((30, 54), 15)] = 2
-    return labels
-
-
-def y_shape():
-    """Three thin arms from a round body."""
-    path = np.zeros((90, 90), bool)
-    for end in [(5, 10), (5, 80), (85, 45)]:
-        path[line(45, 45, *end)] = True
-    labels = (ndimage.distance_transform_edt(~path) <= 1.5).astype(np.int32)
-    labels[disk((45, 45), 8)] = 1
-    return labels
 
 
 def random_cells(seed, shape=(40, 50), seeds=30):
@@ -120,7 +104,7 @@ def test_hitting_times_solve_their_equation():
 
 
 def test_two_touching_discs():
-    labels = two_discs()
+    labels = touching_discs()
     depth, nearness = distance_targets(labels)
     for label, center in [(1, (30, 25)), (2, (30, 54))]:
         cell = labels == label
@@ -174,7 +158,7 @@ def test_a_hole_is_a_boundary_and_paths_go_around_it():
 
 
 def test_the_centre_of_a_cell_with_arms_is_in_its_body():
-    labels = y_shape()
+    labels = neurite()
     _, nearness = distance_targets(labels)
     row, column = np.argwhere(nearness == 1)[0]
     assert np.hypot(row - 45, column - 45) < 4
@@ -248,7 +232,7 @@ def test_flow_of_a_disc_points_to_its_middle():
 
 
 def test_flow_follows_the_arms_of_a_cell():
-    labels = y_shape()
+    labels = neurite()
     flow = flow_targets(labels)
     rows, columns = line(45, 45, 5, 10)
     to_body = np.array([40, 35]) / np.hypot(40, 35)
@@ -257,7 +241,7 @@ def test_flow_follows_the_arms_of_a_cell():
 
 
 def test_flow_does_not_cross_into_a_neighbour():
-    flow = flow_targets(two_discs())
+    flow = flow_targets(touching_discs())
     assert flow[1, 30, 35] < -0.99
     assert flow[1, 30, 44] > 0.99
 
@@ -278,7 +262,7 @@ def test_maps_turn_with_the_labels():
 
 
 def test_labels_are_not_changed():
-    labels = two_discs()
+    labels = touching_discs()
     before = labels.copy()
     for target in TARGETS.values():
         target(labels)

@@ -13,7 +13,8 @@ from softlight.io.labels import open_label_movie, write_labels
 from softlight.recipes import analyze as room
 from softlight.recipes.analysis_settings import AnalyzeSettings
 from softlight.recipes.analyze import TABLES, Analysis, analyze
-from softlight.recipes.segment import Options, Reading
+from softlight.recipes.divide import Options
+from softlight.recipes.segment import Reading
 from softlight.track.settings import LinkSettings
 
 DARK, BRIGHT = 20, 200

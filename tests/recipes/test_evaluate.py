@@ -15,10 +15,10 @@ from softlight.data.samples import Annotated, DataError, Sample
 from softlight.inference.predict import Segmenter
 from softlight.io.coco_masks import CocoAnnotation, rasterize
 from softlight.io.labels import read_labels, write_labels
+from softlight.recipes.divide import Options, label_cells
 from softlight.recipes.evaluate import evaluate
 from softlight.recipes.score import Scored, cross_entropy, score_network, to_table
 from softlight.recipes.score_cells import coco_table, doubts
-from softlight.recipes.segment import Options, label_cells
 
 NAMES = ("a", "b", "c")
 CELLS = {"count": 9, "side": 96}  # discs enough, so that they are not taken for classes

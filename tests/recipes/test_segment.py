@@ -11,14 +11,8 @@ from softlight.config import PreprocessConfig
 from softlight.inference.predict import Segmenter
 from softlight.io.images import ImageError
 from softlight.io.labels import open_label_movie, read_labels
-from softlight.recipes.segment import (
-    Options,
-    Reading,
-    label_cells,
-    output_names,
-    segment,
-    summary,
-)
+from softlight.recipes.divide import Options, label_cells
+from softlight.recipes.segment import Reading, output_names, segment, summary
 
 DARK, DIM, BRIGHT = 20, 140, 200  # foreground probabilities 0.006, 0.64 and 0.97
 

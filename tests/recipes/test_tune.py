@@ -18,7 +18,7 @@ from softlight.config import (
 from softlight.data.loader import Decoded
 from softlight.data.targets import TARGETS
 from softlight.inference.predict import Segmenter
-from softlight.recipes.segment import Options, divide_cells, label_cells
+from softlight.recipes.divide import Options, divide_cells, label_cells
 from softlight.recipes.train_folder import train_folder
 from softlight.recipes.tune import tune
 

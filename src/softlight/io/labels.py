@@ -90,19 +90,14 @@ def read_labels(path: Path | str) -> NDArray[np.int32]:
     return _label_frame(planes, 0, path.name)
 
 
-class LabelMovie(Sequence[NDArray[np.int32]]):
-    """The (Y, X) labels of each frame of a file, read when they are asked for."""
+class LazyFrames(Sequence[NDArray[np.int32]]):
+    """Label images that a function makes when they are asked for."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._planes = _label_planes(path)
-        plan = plan_frames(self._planes.layout, name=path.name, axes=None, channel=None)
-        if plan.planes is not None:
-            raise ImageError(f"{path.name} has several channels; labels have one.")
-        self._frames = plan.frames
+    def __init__(self, count: int, make: Callable[[int], NDArray[np.int32]]) -> None:
+        self._count, self._make = count, make
 
     def __len__(self) -> int:
-        return self._frames
+        return self._count
 
     @overload
     def __getitem__(self, index: int) -> NDArray[np.int32]: ...
@@ -112,8 +107,20 @@ class LabelMovie(Sequence[NDArray[np.int32]]):
 
     def __getitem__(self, index: int | slice) -> NDArray[np.int32] | list[NDArray[np.int32]]:
         if isinstance(index, slice):
-            return [self[t] for t in range(*index.indices(len(self)))]
-        return _label_frame(self._planes, range(len(self))[index], self.path.name)
+            return [self[t] for t in range(*index.indices(self._count))]
+        return self._make(range(self._count)[index])
+
+
+class LabelMovie(LazyFrames):
+    """The (Y, X) labels of each frame of a file, read when they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        planes = _label_planes(path)
+        plan = plan_frames(planes.layout, name=path.name, axes=None, channel=None)
+        if plan.planes is not None:
+            raise ImageError(f"{path.name} has several channels; labels have one.")
+        super().__init__(plan.frames, lambda frame: _label_frame(planes, frame, path.name))
 
 
 def open_label_movie(path: Path | str) -> LabelMovie:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from softlight.recipes.segment import Options, Reading
+from softlight.recipes.divide import Options
+from softlight.recipes.segment import Reading
 from softlight.track.settings import LinkSettings
 
 

@@ -22,10 +22,10 @@ from softlight.measure.population import event_rates, population_growth, populat
 from softlight.measure.quality import frame_quality
 from softlight.recipes.analysis_doubts import doubts
 from softlight.recipes.analysis_settings import AnalyzeSettings
+from softlight.recipes.divide import label_cells
 from softlight.recipes.given_labels import labels_of
 from softlight.recipes.positions import Position
 from softlight.recipes.scale import Scaled, fit_scale
-from softlight.recipes.segment import label_cells
 from softlight.track.lineage import build_lineage, division_table
 from softlight.track.movie import Tracked, track_cells
 from softlight.track.repair import COLUMNS as EDIT_COLUMNS

@@ -21,10 +21,7 @@ from softlight.io.images import ImageError, Movie, find_images, open_movie
 from softlight.io.labels import label_writer, open_label_movie
 from softlight.io.zarr import write_ome_zarr
 from softlight.measure.morphology import measure_frame
-from softlight.recipes.divide import Found, find_cells, right_cells
-from softlight.recipes.divide import Options as Options
-from softlight.recipes.divide import divide_cells as divide_cells
-from softlight.recipes.divide import label_cells as label_cells
+from softlight.recipes.divide import Found, Options, find_cells, right_cells
 from softlight.recipes.provenance import stamp
 from softlight.recipes.scale import fit_scale
 from softlight.recipes.suspect import faults_of, in_words

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from softlight.io.ctc import read_ctc_result
 from softlight.io.errors import ImageError
 from softlight.io.exchange.ctc import write_ctc
-from softlight.io.exchange.movie import LazyFrames, TrackedMovie
+from softlight.io.exchange.movie import TrackedMovie
 from softlight.io.files import replacing
-from softlight.io.labels import label_writer, open_label_movie, read_labels
+from softlight.io.labels import LazyFrames, label_writer, open_label_movie, read_labels
 from softlight.io.tables import write_table
 from softlight.measure.morphology import measure_frame
 from softlight.recipes.provenance import stamp

@@ -120,15 +120,13 @@ def train(
             judges = puzzles(judges, recipe)
         result = trainer.fit(batches, judges, resume=resume)
         spec = _spec(recipe, training, len(held_out), provenance or {})
-        if recipe.target == "image":  # there is nothing to tune: it finds no cells
-            spec = save_model(out, result.network, spec, card=_card(spec, result))
-            return Trained(out, spec, result, split)
-        if recipe.target != "classes":
+        if recipe.target not in ("classes", "image"):
             judges = spread(held_out or training, MOST_TUNED)
             for callback in callbacks:
                 callback.noted(f"Thresholds are tried on {counted(len(judges), 'image')}.")
             spec = tune(Segmenter(result.network, spec), judges, progress=tuning)
-    spec = learn_trust(Segmenter(result.network, spec), every[: len(split.train)], apart)
+    if recipe.target != "image":  # which finds no cells
+        spec = learn_trust(Segmenter(result.network, spec), every[: len(split.train)], apart)
     if spec.trust is not None:
         for line in in_words(spec.trust):
             for callback in callbacks:

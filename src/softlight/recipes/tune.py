@@ -12,7 +12,7 @@ from softlight.data.loader import Decoded
 from softlight.data.samples import Progress
 from softlight.evaluate.instance import score_instances
 from softlight.inference.predict import Segmenter
-from softlight.recipes.segment import Options, divide_cells
+from softlight.recipes.divide import Options, divide_cells
 
 FOREGROUND = (0.3, 0.4, 0.5, 0.6)
 DIPS = {

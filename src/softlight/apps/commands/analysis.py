@@ -84,7 +84,8 @@ def analyze(
     from softlight.apps.progress import counting, say
     from softlight.recipes.analysis_settings import AnalyzeSettings
     from softlight.recipes.analyze import analyze as run
-    from softlight.recipes.segment import Options, Reading
+    from softlight.recipes.divide import Options
+    from softlight.recipes.segment import Reading
     from softlight.track.settings import LinkSettings
 
     version = None if ome_zarr == "none" else ome_zarr

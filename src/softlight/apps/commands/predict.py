@@ -78,8 +78,9 @@ def segment(
     """Find the cells in images and movies; one bad file does not stop the rest."""
     from softlight.apps.progress import counting, say
     from softlight.inference.predict import Segmenter
+    from softlight.recipes.divide import Options
     from softlight.recipes.pages import run_page
-    from softlight.recipes.segment import Options, Reading, summary
+    from softlight.recipes.segment import Reading, summary
     from softlight.recipes.segment import segment as run
 
     segmenter = Segmenter.from_saved(model, device=device)

@@ -16,6 +16,7 @@ from softlight.apps.commands.training import (
     Sets,
     chosen_settings,
     how_to_resume,
+    tell_trained,
 )
 from softlight.apps.interrupts import interruptible
 from softlight.apps.options import Axes, Channel, PixelSizeUm
@@ -69,9 +70,7 @@ def pretrain(
             decoding=progress,
             note=say,
         )
-    say(f"Stopped: {trained.result.stopped_by}. Best epoch: {trained.result.best_epoch}.")
-    typer.echo(f"Model: {trained.folder}")
-    typer.echo(f"Report: {trained.folder / 'report.html'}")
+    tell_trained(trained)
     say(
         f"Train from it: softlight train {recipe} --data FOLDER --out MODEL --init {trained.folder}"
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from softlight.apps.interrupts import interruptible
+
+if TYPE_CHECKING:
+    from softlight.recipes.train import Trained
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of annotated images.")]
 Sets = Annotated[
@@ -153,6 +156,13 @@ def train(
             tuning=tuning,
             note=say,
         )
+    tell_trained(trained)
+
+
+def tell_trained(trained: Trained) -> None:
+    """Say why a run stopped and where its model and report are."""
+    from softlight.apps.progress import say
+
     say(f"Stopped: {trained.result.stopped_by}. Best epoch: {trained.result.best_epoch}.")
     typer.echo(f"Model: {trained.folder}")
     typer.echo(f"Report: {trained.folder / 'report.html'}")

@@ -23,9 +23,10 @@ from softlight.io.coco import (
 )
 from softlight.io.exchange.checks import checked_frames, ready, relabelled
 from softlight.io.exchange.facts import checked_facts, facts_of
-from softlight.io.exchange.movie import ExchangeError, LazyFrames, TrackedMovie, locate_cells
+from softlight.io.exchange.movie import ExchangeError, TrackedMovie, locate_cells
 from softlight.io.exchange.shapes import parent_of, spans
 from softlight.io.files import replacing
+from softlight.io.labels import LazyFrames
 
 
 def write_coco_movie(path: Path | str, tracked: TrackedMovie) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from softlight.io.ctc import CtcResult, CtcTrack, read_ctc_result, write_ctc_result
 from softlight.io.exchange.checks import checked_frames, ready, relabelled
-from softlight.io.exchange.movie import LazyFrames, TrackedMovie, locate_cells
-from softlight.io.labels import read_labels
+from softlight.io.exchange.movie import TrackedMovie, locate_cells
+from softlight.io.labels import LazyFrames, read_labels
 
 _LARGEST = np.iinfo(np.uint16).max
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softlight.io.exchange.movie import ExchangeError, LazyFrames
+from softlight.io.exchange.movie import ExchangeError
+from softlight.io.labels import LazyFrames
 from softlight.io.planes import check_claim
 
 _MAX_CROSSINGS = 100_000_000

@@ -11,8 +11,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from softlight.io.exchange.movie import Frames, LazyFrames
-from softlight.io.labels import as_labels, open_label_movie
+from softlight.io.exchange.movie import Frames
+from softlight.io.labels import LazyFrames, as_labels, open_label_movie
 from softlight.io.zarr_metadata import ZarrArray, lay_out, multiscale, read_array, read_json
 
 

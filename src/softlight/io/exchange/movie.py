@@ -5,9 +5,9 @@ The masks may be lazy: any sequence of (Y, X) label images. A format without mas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,27 +54,6 @@ def frame_count(tracked: TrackedMovie) -> int:
         return tracked.size[0]
     objects = tracked.objects
     return 0 if objects is None or objects.empty else int(objects["frame"].max()) + 1
-
-
-class LazyFrames(Sequence[NDArray[np.int32]]):
-    """Label images that a function makes when they are asked for."""
-
-    def __init__(self, count: int, make: Callable[[int], NDArray[np.int32]]) -> None:
-        self._count, self._make = count, make
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> NDArray[np.int32]: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[NDArray[np.int32]]: ...
-
-    def __getitem__(self, index: int | slice) -> NDArray[np.int32] | list[NDArray[np.int32]]:
-        if isinstance(index, slice):
-            return [self[t] for t in range(*index.indices(self._count))]
-        return self._make(range(self._count)[index])
 
 
 def locate_cells(

@@ -17,9 +17,9 @@ from softlight.io.errors import reading
 from softlight.io.exchange.checks import checked_frames, ready, relabelled
 from softlight.io.exchange.facts import checked_facts
 from softlight.io.exchange.json_file import as_whole
-from softlight.io.exchange.movie import LazyFrames, TrackedMovie, locate_cells
+from softlight.io.exchange.movie import TrackedMovie, locate_cells
 from softlight.io.exchange.shapes import spans
-from softlight.io.labels import open_label_movie
+from softlight.io.labels import LazyFrames, open_label_movie
 from softlight.io.zarr import Version, replacing_zarr, write_label_group
 from softlight.io.zarr_metadata import attributes, full_resolution, lay_out, multiscale
 from softlight.io.zarr_planes import label_group
