@@ -8,9 +8,9 @@ from softlight.config import ModelConfig, ModelSpec, PreprocessConfig
 from softlight.inference import predict
 from softlight.inference.predict import Segmenter, class_map, foreground_probability
 from softlight.models.device import DeviceError
+from softlight.models.outputs import NetworkOutput
 from softlight.models.registry import build_model
 from softlight.models.saved import save_model
-from softlight.models.unet import UNetOutput
 
 IMAGE = np.random.default_rng(4).integers(100, 4000, (70, 93), dtype=np.uint16)
 
@@ -42,7 +42,7 @@ class Identity(nn.Module):
     """Logits such that the probability is the prepared image itself."""
 
     def forward(self, image):
-        return UNetOutput(torch.logit(image.clamp(1e-6, 1 - 1e-6)))
+        return NetworkOutput(torch.logit(image.clamp(1e-6, 1 - 1e-6)))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 50), (64, 64), (70, 93)])
@@ -219,7 +219,7 @@ def test_an_absent_device_is_an_error(monkeypatch):
 def test_nan_from_the_network_is_an_error():
     class Broken(nn.Module):
         def forward(self, image):
-            return UNetOutput(image * torch.nan)
+            return NetworkOutput(image * torch.nan)
 
     with pytest.raises(ValueError, match="'tiny' gave NaN"):
         Segmenter(Broken(), spec_for(), device="cpu").probability(IMAGE)

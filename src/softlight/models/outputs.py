@@ -1,10 +1,20 @@
-"""What a network's raw outputs mean: probabilities, maps of distances or directions, an image."""
+"""What networks return, and what their raw outputs mean: probabilities, maps, an image."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 
 from softlight.config import Target
+
+
+class NetworkOutput(NamedTuple):
+    """What every network here returns, float32, at the height and width of its input."""
+
+    logits: torch.Tensor  # (N, C, Y, X): what it says in the end
+    auxiliary: dict[str, torch.Tensor] | None = None  # (N, C, Y, X) each: what its parts say
+    restored: torch.Tensor | None = None  # (N, input channels, Y, X): the image made better
 
 
 def activated(logits: torch.Tensor, target: Target) -> torch.Tensor:

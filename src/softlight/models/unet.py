@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from softlight.config import ModelConfig
 from softlight.models.blocks import DoubleConv, Down, Up, initialize, pad_to_multiple
-
-
-class UNetOutput(NamedTuple):
-    """What a U-Net returns: float32 logits (N, C, Y, X), at the size of the input."""
-
-    logits: Tensor
+from softlight.models.outputs import NetworkOutput
 
 
 class UNet(nn.Module):
@@ -46,7 +40,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], config.out_channels, 1)
         initialize(self)
 
-    def forward(self, image: Tensor) -> UNetOutput:
+    def forward(self, image: Tensor) -> NetworkOutput:
         """Logits for each pixel of images (N, C, Y, X) of any height and width."""
         check_input(image, self.in_channels)
         height, width = image.shape[-2:]
@@ -57,7 +51,7 @@ class UNet(nn.Module):
             x = down(x)
         for up in self.ups:
             x = up(x, skips.pop())
-        return UNetOutput(self.head(x)[..., :height, :width].float())
+        return NetworkOutput(self.head(x)[..., :height, :width].float())
 
 
 def check_input(image: Tensor, in_channels: int) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from softlight.config import Target
 from softlight.data.loader import Batch, Decoded, to_batch
-from softlight.models.outputs import activated
+from softlight.models.outputs import NetworkOutput, activated
 
 Named = dict[str, torch.Tensor]
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, Named]]
@@ -35,10 +35,19 @@ class Task(ABC):
     """What a batch costs, and how good a network is on validation images."""
 
     measures: tuple[str, ...]  # what ``validate`` gives
+    auxiliary_weight = 1.0  # of each output beside the last one
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-        """The named losses of one batch; ``loss`` is the one to minimise."""
-        total, named = self.cost(network(batch.image).logits, batch)
+        """The named losses of one batch; ``loss`` is the one to minimise.
+
+        What the network's parts say costs as much as what it says in the end, times their weight.
+        """
+        output: NetworkOutput = network(batch.image)
+        total, named = self.cost(output.logits, batch)
+        for name, logits in (output.auxiliary or {}).items():
+            part, _ = self.cost(logits, batch)
+            total = total + self.auxiliary_weight * part
+            named = {**named, name: part.detach()}
         return {"loss": total, **named}
 
     @abstractmethod
