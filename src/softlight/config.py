@@ -121,6 +121,10 @@ class ModelConfig(_Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dropout_in: Literal["encoder", "decoder", "both"] = "decoder"
     upsampling: Literal["bilinear", "transposed"] = "bilinear"
+    deep_supervision: bool = False  # the coarser levels answer too, and that costs beside the last
+    base: str = "unet"  # a name in FAMILY: the network inside one that is made of several
+    second_base: str = ""  # of the second one inside, where it is to be another; "" = base
+    ensemble: Literal["none", "fixed", "learned"] = "learned"  # autoprep: how answers are merged
 
 
 class LossTerm(_Frozen):
@@ -140,6 +144,7 @@ class LossConfig(_Frozen):
     class_weights: Literal["none", "auto"] | tuple[Size, ...] = "none"  # auto: from the data
     maps: Literal["l1", "mse"] = "l1"  # of the maps that divide cells, where there are such
     maps_weight: Size = 1.0
+    auxiliary_weight: Size = 1.0  # of each answer that a network gives beside its last one
 
 
 class SplitConfig(_Frozen):

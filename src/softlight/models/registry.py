@@ -7,13 +7,14 @@ from collections.abc import Callable
 from torch import nn
 
 from softlight.config import ModelConfig
-from softlight.models.unet import UNet
+from softlight.models.family import FAMILY, check_bases
 
-MODELS: dict[str, Callable[[ModelConfig], nn.Module]] = {"unet": UNet}
+MODELS: dict[str, Callable[[ModelConfig], nn.Module]] = {**FAMILY}
 
 
 def build_model(config: ModelConfig) -> nn.Module:
     """A new network with random weights, as the settings say."""
     if config.name not in MODELS:
         raise ValueError(f"There is no network {config.name!r}; there are: {', '.join(MODELS)}.")
+    check_bases(config)
     return MODELS[config.name](config)

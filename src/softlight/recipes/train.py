@@ -225,6 +225,12 @@ def puzzles(images: Sequence[Decoded], recipe: Recipe) -> tuple[Decoded, ...]:
 
 def _task(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int64]) -> Task:
     """The task of the recipe's target with this loss, and classes that come so often."""
+    task = _task_of_target(loss, recipe, counts)
+    task.auxiliary_weight = loss.auxiliary_weight
+    return task
+
+
+def _task_of_target(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int64]) -> Task:
     if recipe.target == "image":
         return RestoreTask(LOSSES[loss.maps])
     automatic = loss.class_weights == "auto"
