@@ -1,9 +1,11 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from softlight.config import ConfigError
-from softlight.recipes.simulation import simulate_movie, simulate_varied
+from softlight.data.sets import open_dataset
+from softlight.recipes.simulation import simulate_classes, simulate_movie, simulate_varied
 from softlight.simulate.scene import Scene
 
 SCENE = Scene(frames=2, height=48, width=64, cells=3, seed=5)
@@ -41,3 +43,22 @@ def test_varied_scenes_do_not_mix_with_a_movie_or_with_more_scenes(tmp_path):
     simulate_varied(tmp_path / "varied", count=2, modality="phase", size=(48, 64))
     with pytest.raises(ConfigError, match=r"holds scene1_t000\.tif"):
         simulate_varied(tmp_path / "varied", count=1, modality="phase", size=(48, 64))
+
+
+def test_tissue_of_several_classes_opens_as_a_data_set(tmp_path):
+    names = simulate_classes("three-class", tmp_path / "two", images=2, seed=3, size=(64, 64))
+    simulate_classes("three-class", tmp_path / "one", images=1, seed=3, size=(64, 64))
+    assert names == ("cytoplasm", "membrane", "nucleus")
+    dataset = open_dataset(tmp_path / "two")
+    assert [sample.group for sample in dataset.samples] == ["tissue00", "tissue01"]
+    assert set(np.unique(dataset.samples[1].read().labels)) == {0, 1, 2}
+    two, one = contents(tmp_path / "two"), contents(tmp_path / "one")
+    assert {name: two[name] for name in one} == one
+
+
+def test_tissue_does_not_mix_with_more_of_it_and_needs_an_image(tmp_path):
+    simulate_classes("membrane", tmp_path, images=2, size=(48, 64))
+    with pytest.raises(ConfigError, match=r"holds tissue01\.tif, which is not of this"):
+        simulate_classes("membrane", tmp_path, images=1, size=(48, 64))
+    with pytest.raises(ConfigError, match="0 images were asked for"):
+        simulate_classes("membrane", tmp_path, images=0)

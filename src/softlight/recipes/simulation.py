@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import tifffile
 
 from softlight.config import ConfigError
+from softlight.io.files import replacing
+from softlight.io.labels import write_labels
 from softlight.simulate.movie import simulate
 from softlight.simulate.scene import Modality, Scene
+from softlight.simulate.tissue import CLASSES, Kind, simulate_tissue
 from softlight.simulate.variety import random_scene
 from softlight.simulate.write import frame_stems, write_paired, write_simulation
 
@@ -50,6 +54,42 @@ def simulate_varied(
         write_paired(out, simulate(scene), name=name)
         if progress is not None:
             progress(number + 1, count)
+
+
+def simulate_classes(
+    kind: Kind,
+    out: Path,
+    *,
+    images: int,
+    seed: int = 0,
+    size: tuple[int, int] = (256, 256),
+    progress: Progress | None = None,
+) -> tuple[str, ...]:
+    """So many images of tissue in ``images/``, classes in ``labels/``; gives the classes' names.
+
+    The same seed gives the same files, and more images begin with those of fewer.
+
+    Args:
+        kind: "three-class" (cytoplasm, membrane, nucleus) or "membrane" (background, membrane).
+        out: the folder.
+        images: how many.
+        seed: of every random draw.
+        size: height and width in pixels.
+        progress: told (done, total).
+    """
+    if images < 1:
+        raise ConfigError(f"{images} images were asked for; ask for at least one.")
+    digits = max(2, len(str(images - 1)))
+    names = [f"tissue{number:0{digits}d}" for number in range(images)]
+    _refuse_others(out, {f"{name}.tif" for name in names})
+    for number, name in enumerate(names):
+        tissue = simulate_tissue(kind, np.random.default_rng([seed, number]), size=size)
+        with replacing(out / "images" / f"{name}.tif") as temporary:
+            tifffile.imwrite(temporary, tissue.image, compression="zlib")
+        write_labels(out / "labels" / f"{name}.tif", tissue.classes)
+        if progress is not None:
+            progress(number + 1, images)
+    return CLASSES[kind]
 
 
 def simulate_stand_in(name: str, out: Path, *, quick: bool) -> Path:
