@@ -28,7 +28,7 @@ from softlight.measure.population import (
     population_table,
     track_ends,
 )
-from softlight.recipes.analyze_movie import without_drift
+from softlight.recipes.analysis.movie import without_drift
 from softlight.simulate.movie import SimulatedMovie, simulate
 from softlight.simulate.outline import shrinkage
 from softlight.simulate.population import Population

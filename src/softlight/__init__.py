@@ -11,14 +11,14 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
-    "AnalyzeSettings": "softlight.recipes.analysis_settings",
+    "AnalyzeSettings": "softlight.recipes.analysis.settings",
     "Movie": "softlight.io.images",
     "Options": "softlight.recipes.divide",
     "Reading": "softlight.recipes.segment",
     "Recipe": "softlight.config",
     "Scene": "softlight.simulate.scene",
     "Segmenter": "softlight.inference.predict",
-    "analyze": "softlight.recipes.analyze",
+    "analyze": "softlight.recipes.analysis.analyze",
     "cross_validate": "softlight.recipes.crossval",
     "evaluate_folder": "softlight.recipes.evaluate",
     "expand": "softlight.data.expand",

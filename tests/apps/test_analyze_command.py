@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from softlight.apps.cli import app
 from softlight.inference.predict import Segmenter
-from softlight.recipes import analyze as room
+from softlight.recipes.analysis import analyze as room
 
 
 @pytest.fixture

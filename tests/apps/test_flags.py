@@ -36,7 +36,7 @@ BASE = {
 SPIES = {
     "demo": ["softlight.recipes.demo:run_demo"],
     "segment": ["softlight.recipes.segment:segment"],
-    "analyze": ["softlight.recipes.analyze:analyze"],
+    "analyze": ["softlight.recipes.analysis.analyze:analyze"],
     "evaluate": ["softlight.recipes.evaluate:evaluate"],
     "doctor": ["softlight.recipes.doctor:diagnose"],
     "pretrain": ["softlight.recipes.pretrain:pretrain"],

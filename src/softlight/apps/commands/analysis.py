@@ -27,7 +27,7 @@ from softlight.apps.options import (
 
 if TYPE_CHECKING:
     from softlight.inference.predict import Segmenter
-    from softlight.recipes.analyze import Analysis
+    from softlight.recipes.analysis.analyze import Analysis
 
 
 def register(app: typer.Typer) -> None:
@@ -82,8 +82,8 @@ def analyze(
 ) -> None:
     """Find cells, follow them, and tell how they move and grow: tables and a report."""
     from softlight.apps.progress import counting, say
-    from softlight.recipes.analysis_settings import AnalyzeSettings
-    from softlight.recipes.analyze import analyze as run
+    from softlight.recipes.analysis.analyze import analyze as run
+    from softlight.recipes.analysis.settings import AnalyzeSettings
     from softlight.recipes.divide import Options
     from softlight.recipes.segment import Reading
     from softlight.track.settings import LinkSettings
@@ -136,7 +136,7 @@ def _cells(model: str | None, labels: Path | None, device: str) -> Segmenter | P
 
 def _how_to_resume(out: Path) -> Callable[[], str]:
     def advice() -> str:
-        from softlight.recipes.analysis_state import count_finished
+        from softlight.recipes.analysis.state import count_finished
 
         done = count_finished(out)
         what = f"{done} position{'' if done == 1 else 's'} finished and kept"

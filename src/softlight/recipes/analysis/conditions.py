@@ -10,8 +10,8 @@ import pandas as pd
 
 from softlight.io.tables import read_parquet
 from softlight.measure.dose import DoseResponse
-from softlight.recipes.analysis_charts import chart
-from softlight.recipes.analysis_positions import (
+from softlight.recipes.analysis.charts import chart
+from softlight.recipes.analysis.summaries import (
     RESPONSES,
     dose_responses,
     responses,

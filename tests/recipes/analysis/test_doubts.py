@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from softlight.recipes.analysis_doubts import doubts, marked_frames
-from softlight.recipes.analysis_positions import summary_of
+from softlight.recipes.analysis.doubts import doubts, marked_frames
+from softlight.recipes.analysis.summaries import summary_of
 
 
 def population(sharpness: list[float], count: list[float]) -> pd.DataFrame:

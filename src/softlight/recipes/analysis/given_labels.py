@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from softlight.io.images import ImageError
 from softlight.io.labels import open_label_movie, read_labels
-from softlight.recipes.positions import Position
+from softlight.recipes.analysis.positions import Position
 
 _SUFFIXES = (".tif", ".tiff", ".png", ".ome.zarr", ".zarr", "")
 

@@ -17,17 +17,11 @@ from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
 from softlight.io.tables import join_tables, write_parquet, write_table
 from softlight.measure.plate import read_plate_map, wells_of
-from softlight.recipes.analysis_page import analysis_page
-from softlight.recipes.analysis_positions import (
-    curves_by_condition,
-    dose_responses,
-    populations,
-    positions_table,
-    responses,
-    summary_of,
-)
-from softlight.recipes.analysis_settings import AnalyzeSettings
-from softlight.recipes.analysis_state import (
+from softlight.recipes.analysis.movie import Measured, analyze_movie, write_zarr
+from softlight.recipes.analysis.page import analysis_page
+from softlight.recipes.analysis.positions import Position, find_positions
+from softlight.recipes.analysis.settings import AnalyzeSettings
+from softlight.recipes.analysis.state import (
     claim,
     finished,
     folder_of,
@@ -36,8 +30,14 @@ from softlight.recipes.analysis_state import (
     plan_of,
     record,
 )
-from softlight.recipes.analyze_movie import Measured, analyze_movie, write_zarr
-from softlight.recipes.positions import Position, find_positions
+from softlight.recipes.analysis.summaries import (
+    curves_by_condition,
+    dose_responses,
+    populations,
+    positions_table,
+    responses,
+    summary_of,
+)
 from softlight.recipes.provenance import stamp
 
 TABLES = (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from softlight.measure.walks import furth
-from softlight.recipes.analysis_doubts import marked_frames
+from softlight.recipes.analysis.doubts import marked_frames
 from softlight.report.blocks import Chart
 from softlight.report.charts import ChartError
 from softlight.report.growth_charts import FittedLine, growth_figure

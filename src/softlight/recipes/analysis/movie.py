@@ -20,11 +20,11 @@ from softlight.measure.morphology import measure_frame
 from softlight.measure.motion import motion_summary, msd_curve
 from softlight.measure.population import event_rates, population_growth, population_table
 from softlight.measure.quality import frame_quality
-from softlight.recipes.analysis_doubts import doubts
-from softlight.recipes.analysis_settings import AnalyzeSettings
+from softlight.recipes.analysis.doubts import doubts
+from softlight.recipes.analysis.given_labels import labels_of
+from softlight.recipes.analysis.positions import Position
+from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.divide import label_cells
-from softlight.recipes.given_labels import labels_of
-from softlight.recipes.positions import Position
 from softlight.recipes.scale import Scaled, fit_scale
 from softlight.track.lineage import build_lineage, division_table
 from softlight.track.movie import Tracked, track_cells

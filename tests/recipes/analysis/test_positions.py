@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from softlight.io.images import ImageError
-from softlight.recipes.positions import Position, find_positions
+from softlight.recipes.analysis.positions import Position, find_positions
 from softlight.recipes.segment import Reading
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
-from softlight.recipes.analysis_settings import AnalyzeSettings
+from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.provenance import stamp
 
 CLAIM = "analysis.json"

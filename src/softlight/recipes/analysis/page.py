@@ -13,12 +13,12 @@ import pandas as pd
 from softlight.io.images import Movie
 from softlight.io.labels import open_label_movie
 from softlight.io.tables import read_parquet
-from softlight.recipes.analysis_charts import chart, growth_charts, time_of, track_charts
-from softlight.recipes.analysis_conditions import condition_section
-from softlight.recipes.analysis_positions import populations
-from softlight.recipes.analysis_settings import AnalyzeSettings
-from softlight.recipes.analysis_state import folder_of
-from softlight.recipes.positions import Position
+from softlight.recipes.analysis.charts import chart, growth_charts, time_of, track_charts
+from softlight.recipes.analysis.conditions import condition_section
+from softlight.recipes.analysis.positions import Position
+from softlight.recipes.analysis.settings import AnalyzeSettings
+from softlight.recipes.analysis.state import folder_of
+from softlight.recipes.analysis.summaries import populations
 from softlight.recipes.provenance import stamp
 from softlight.report.blocks import Block, Facts, Notice, Section, Settings, Table, Text
 from softlight.report.growth_charts import BandCurve, band_figure

@@ -10,9 +10,9 @@ from tests.cases import bright_segmenter
 
 from softlight.io.images import open_movie
 from softlight.io.labels import open_label_movie, write_labels
-from softlight.recipes import analyze as room
-from softlight.recipes.analysis_settings import AnalyzeSettings
-from softlight.recipes.analyze import TABLES, Analysis, analyze
+from softlight.recipes.analysis import analyze as room
+from softlight.recipes.analysis.analyze import TABLES, Analysis, analyze
+from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.divide import Options
 from softlight.recipes.segment import Reading
 from softlight.track.settings import LinkSettings
@@ -346,7 +346,7 @@ def test_an_impossible_interval_stops_before_anything_is_written(
 
 
 def test_drift_of_the_field_is_no_motion() -> None:
-    from softlight.recipes.analyze_movie import without_drift
+    from softlight.recipes.analysis.movie import without_drift
 
     objects = pd.DataFrame(
         {

@@ -1,0 +1,1 @@
+"""From movies to one run folder: cells, tables, report."""
