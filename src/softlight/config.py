@@ -76,21 +76,37 @@ class AugmentConfig(_Frozen):
 
 
 class DegradeConfig(_Frozen):
-    """How a crop is made worse, so that a network learns to restore it; anew for each crop."""
+    """How a crop is made worse, anew for each crop: to restore it, or to find cells all the same.
 
-    blur_px: Annotated[float, Field(ge=0)] = 0.5  # Gaussian sigma, up to
-    factor: Range = (1.0, 2.0)  # resolution lost, between the two; 1 = none
-    photons: Range = (5.0, 200.0)  # that a step of 1 in value is worth; 0 = no noise
-    covered: Fraction = 0.5  # share of the blocks that are covered, up to
+    As it stands nothing is made worse.
+    """
+
+    factor: Range = (1.0, 1.0)  # share of the resolution that is kept, between the two
+    down: Literal["area", "antialiased"] = "area"
+    up: Literal["bicubic", "nearest"] = "bicubic"
+    blur_px: Annotated[float, Field(ge=0)] = 0.0  # Gaussian sigma, up to
+    photons: Range = (0.0, 0.0)  # where it is brightest, between the two; 0 = no noise
+    read_noise: Annotated[float, Field(ge=0)] = 0.0  # of the camera, in photons
+    bits: Annotated[int, Field(ge=1, le=32)] | None = None
+    probability: Fraction = 1.0  # of each of resolution, blur and noise
+    covered: Fraction = 0.0  # share of the blocks that are covered, up to
     block_px: Pixels = 16  # their side
+    # What is light. image: raw values are, and the crop is stretched anew as its image would be.
+    # crop: the crop as the network sees it; its darkest pixel is none, 1 more is the brightest.
+    light: Literal["image", "crop"] = "image"
 
     @model_validator(mode="after")
     def _ordered(self) -> DegradeConfig:
-        if not 1 <= self.factor[0] <= self.factor[1]:
-            raise ValueError("factor needs two numbers from 1 on, the lower first")
+        if not 0 < self.factor[0] <= self.factor[1] <= 1:
+            raise ValueError(
+                "factor needs two numbers above 0 and at most 1, the lower first: [0.25, 1] keeps "
+                "a quarter of the resolution, or more"
+            )
         low, high = self.photons
         if not (0 < low <= high or low == high == 0):
             raise ValueError("photons needs two numbers above 0, the lower first, or [0, 0]")
+        if self.read_noise and not high:
+            raise ValueError("read_noise is in photons; give photons too")
         return self
 
 
@@ -121,6 +137,7 @@ class ModelConfig(_Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dropout_in: Literal["encoder", "decoder", "both"] = "decoder"
     upsampling: Literal["bilinear", "transposed"] = "bilinear"
+    residual: bool = True  # what restores an image says what is to be added to it, not all of it
     deep_supervision: bool = False  # the coarser levels answer too, and that costs beside the last
     base: str = "unet"  # a name in FAMILY: the network inside one that is made of several
     second_base: str = ""  # of the second one inside, where it is to be another; "" = base
@@ -145,6 +162,8 @@ class LossConfig(_Frozen):
     maps: Literal["l1", "mse"] = "l1"  # of the maps that divide cells, where there are such
     maps_weight: Size = 1.0
     auxiliary_weight: Size = 1.0  # of each answer that a network gives beside its last one
+    restored: Literal["l1", "mse", "ssim"] = "l1"  # of an image that is restored
+    restored_weight: Annotated[float, Field(ge=0)] = 1.0  # of that, where cells are found too
 
 
 class SplitConfig(_Frozen):
@@ -200,6 +219,8 @@ class PaperFigure(_Frozen):
     dataset: str
     measure: str  # a column of our table: pixel_accuracy, loss, dice, iou
     value: float
+    sd: float | None = None  # where the paper gives one
+    variant: str = ""  # the method, where the paper compares several
 
 
 class PaperConfig(_Frozen):
@@ -221,7 +242,7 @@ class Recipe(_Frozen):
     target: Target = "classes"
     preprocess: PreprocessConfig = PreprocessConfig()
     augment: AugmentConfig = AugmentConfig()
-    degrade: DegradeConfig | None = None  # of target "image" only
+    degrade: DegradeConfig | None = None  # target "image" needs it: what is to be restored
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
@@ -233,8 +254,8 @@ class Recipe(_Frozen):
     @model_validator(mode="after")
     def _one_channel_per_output(self) -> Recipe:
         number, channels = len(self.classes), self.model.out_channels
-        if (self.target == "image") != (self.degrade is not None):
-            raise ValueError('degrade goes with target "image", and that with degrade')
+        if self.target == "image" and self.degrade is None:
+            raise ValueError('target "image" needs degrade: how images are made worse')
         if self.target == "image":
             if channels != self.model.in_channels:
                 raise ValueError(
@@ -318,6 +339,7 @@ class ModelSpec(_Frozen):
     model: ModelConfig
     preprocess: PreprocessConfig
     target: Target = "classes"
+    degrade: DegradeConfig | None = None  # how its training images were made worse
     threshold: Fraction = 0.5  # foreground where the probability is at least this
     split: SplitConfig = SplitConfig()
     min_area_px: Annotated[int, Field(ge=0)] = 0  # smaller pieces are dropped

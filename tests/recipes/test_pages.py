@@ -14,9 +14,9 @@ CAVEATS = _caveats(simulated=True, quick=True)
 @pytest.mark.parametrize("caveats", [[], CAVEATS])
 def test_what_may_not_be_compared_stands_before_the_table(tmp_path, caveats):
     table = pd.DataFrame([{"what": "paper: LIVECell test", "dice": 0.9}])
-    images = pd.DataFrame([{"image": "a", "dice": 0.5, "variant": "ours"}])
+    images = pd.DataFrame([{"image": "a", "dice": 0.5, "variant": "ours", "dataset": "d"}])
     page = reproduction_page(
-        tmp_path, title="T", table=table, images=images, notes=["N."], caveats=caveats
+        tmp_path, title="T", tables={"": table}, images=images, notes=["N."], caveats=caveats
     )
     text = page.read_text(encoding="utf-8")
     assert "paper: LIVECell test" in text

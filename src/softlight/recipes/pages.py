@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,42 +108,45 @@ def reproduction_page(
     out: Path,
     *,
     title: str,
-    table: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     images: pd.DataFrame,
     notes: Sequence[str],
     caveats: Sequence[str] = (),
+    sections: Sequence[Section] = (),
 ) -> Path:
     """``report.html`` of a published system: the paper's figures beside ours, image by image.
 
-    The caveats stand before the table: why its rows may not be compared.
+    The caveats stand before the tables: why their rows may not be compared. What the system shows
+    besides, as pictures, follows them.
     """
-    beside = Table(
-        table,
-        caption="The gain is the modern variant's mean less that of the paper's settings; of the "
-        "loss and the confluence error, less is better.",
-        digits=4,
+    gains = (
+        "A gain is a variant's mean less that of the first one; of the loss and the confluence "
+        "error, less is better."
     )
+    beside = [Table(table, caption=text or gains, digits=4) for text, table in tables.items()]
+    keys = ["variant", "dataset"] if images["dataset"].nunique() > 1 else ["variant"]
     by_variant = [
         Section(
-            str(variant),
+            " on ".join(str(part) for part in key),
             [
                 Table(
-                    _telling(group).drop(columns="variant"),
+                    _telling(group).drop(columns=keys),
                     caption="Each image by the fold that held it out.",
                 )
             ],
         )
-        for variant, group in images.groupby("variant", sort=False)
+        for key, group in images.groupby(keys, sort=False)
     ]
     return write_report(
         out,
         title=title,
-        summary=[("images", images["image"].nunique())],
+        summary=[("images", len(images[["dataset", "image"]].drop_duplicates()))],
         sections=[
             Section(
                 "The paper beside ours",
-                [*(Notice(caveat) for caveat in caveats), beside, Text("\n\n".join(notes))],
+                [*(Notice(caveat) for caveat in caveats), *beside, Text("\n\n".join(notes))],
             ),
+            *sections,
             *by_variant,
             Section("How it was made", [_versions()]),
         ],

@@ -1,34 +1,56 @@
-"""Re-run a published system: its settings and a modern variant, beside the paper's figures."""
+"""Re-run a published system: its settings and other variants, beside the paper's figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from softlight.config import ConfigError, Recipe, with_settings
+from softlight.data.samples import DataSet
 from softlight.data.sets import open_dataset
 from softlight.evaluate.table import write_metrics
 from softlight.io.files import replacing
-from softlight.recipes.crossval import cross_validate
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import reproduction_page
 from softlight.recipes.simulation import simulate_stand_in
+from softlight.recipes.system import Runs, System, Variant
 from softlight.training.callbacks import Callback
 
-SYSTEMS = ("is-this-cell-alive", "ctc-unet", "livecell-unet")
-MEASURES = ("pixel_accuracy", "loss", "dice", "iou", "boundary_dice", "confluence_error")
 QUICK_MINUTES = 0.25  # of training, each variant and fold
 QUICK_SETTINGS = {"data.samples_per_epoch": 16, "data.batch_size": 4, "model.width": 8}
 
 
+def _and_modern(name: str) -> System:
+    """The paper's settings against a modern variant, on one simulated set of its kind."""
+
+    def stand_in(out: Path, quick: bool) -> Path:
+        return simulate_stand_in(name, out, quick=quick)
+
+    return System((Variant(name), Variant(f"{name}-modern")), {"simulated": stand_in})
+
+
+SYSTEMS: Mapping[str, System] = {
+    name: _and_modern(name) for name in ("is-this-cell-alive", "ctc-unet", "livecell-unet")
+}
+
+
 @dataclass(frozen=True)
 class Reproduction:
-    """The paper's figures and ours, one row a variant, and the scores of every image."""
+    """The paper's figures and ours, one row a variant, and the scores of every image.
+
+    Attributes:
+        table: numbers, as in ``table.csv``.
+        tables: what is shown, by caption; the table itself where the system has no other.
+        images: one row an image, variant and data set.
+        report: the page.
+    """
 
     table: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
     images: pd.DataFrame
     report: Path
 
@@ -45,12 +67,12 @@ def reproduce(
     watch: Callable[[str], Sequence[Callback]] = lambda _: (),
     note: Callable[[str], None] = lambda _: None,
 ) -> Reproduction:
-    """Cross-validate the paper's settings and the modern variant in the same minutes.
+    """Cross-validate the paper's settings and the other variants in the same minutes.
 
     Args:
         name: a system of SYSTEMS.
         out: one folder a variant and fold, and the tables.
-        data: real images; None simulates a set of the same kind.
+        data: real images; None simulates what the system has in place of them.
         minutes: of training, for each variant and fold; None takes each recipe's epochs.
         folds: held out by well or movie; None is 3, or 2 with ``quick``.
         annotation: of a Challenge folder: auto, gold, silver or complete.
@@ -62,32 +84,92 @@ def reproduce(
         raise ConfigError(
             f"There is no published system {name!r}. Use one of {', '.join(SYSTEMS)}."
         )
+    system = SYSTEMS[name]
+    budgeted = partial(_budgeted, minutes=minutes, quick=quick)
+    runs = [
+        _run_variants(
+            system,
+            place,
+            open_dataset(folder, annotation=annotation),
+            name=label,
+            k=folds or (2 if quick else 3),
+            budgeted=budgeted,
+            watch=watch,
+            note=note,
+        )
+        for label, place, folder in _data(system, out, data, quick=quick, note=note)
+    ]
     caveats = _caveats(simulated=data is None, quick=quick)
-    if data is None:
-        data = simulate_stand_in(name, out / "simulated", quick=quick)
-        note(f"No data was given, so images were simulated in {data}")
-    dataset = open_dataset(data, annotation=annotation)
-    for line in dataset.notes:
-        note(line)
-    folds = folds or (2 if quick else 3)
-    paper, modern = load_recipe(name), load_recipe(f"{name}-modern")
-    tables = []
-    for recipe in (_budgeted(r, minutes=minutes, quick=quick) for r in (paper, modern)):
-        note(f"{recipe.name}: {folds} folds")
-        table = cross_validate(recipe, dataset, out / recipe.name, k=folds, watch=watch, note=note)
-        tables.append(table.assign(variant=recipe.name))
-    images = pd.concat(tables, ignore_index=True)
-    write_metrics(out, images)
-    table = _beside_paper(paper, images)
-    with replacing(out / "table.csv") as temporary:
-        table.to_csv(temporary, index=False)
-    notes = [*([paper.paper.notes] if paper.paper else []), *dataset.notes]
     for line in caveats:
         note(line)
+    return _written(system, runs, out, caveats)
+
+
+def _data(
+    system: System, out: Path, data: Path | None, *, quick: bool, note: Callable[[str], None]
+) -> list[tuple[str, Path, Path]]:
+    """The name of each data set, where its runs go, and its images."""
+    if data is not None:
+        return [(data.resolve().name, out, data)]
+    found = []
+    for name, stand_in in system.stand_ins.items():
+        place = out if len(system.stand_ins) == 1 else out / name
+        folder = stand_in(place / "simulated", quick)
+        note(f"No data was given, so images were simulated in {folder}")
+        found.append((name, place, folder))
+    return found
+
+
+def _run_variants(
+    system: System,
+    out: Path,
+    dataset: DataSet,
+    *,
+    name: str,
+    k: int,
+    budgeted: Callable[[Recipe], Recipe],
+    watch: Callable[[str], Sequence[Callback]],
+    note: Callable[[str], None],
+) -> Runs:
+    """Every variant on one data set."""
+    for line in dataset.notes:
+        note(line)
+    recipes, tables = {}, []
+    for variant in system.variants:
+        recipe = system.adapt(load_recipe(variant.recipe), dataset)
+        recipe = budgeted(with_settings(recipe, dict(variant.settings)))
+        note(f"{variant.title}: {k} folds")
+        table = variant.run(recipe, dataset, out / variant.title, k=k, watch=watch, note=note)
+        recipes[variant.title] = recipe
+        tables.append(table.assign(variant=variant.title))
+    return Runs(name, out, dataset, recipes, pd.concat(tables, ignore_index=True))
+
+
+def _written(
+    system: System, runs: Sequence[Runs], out: Path, caveats: Sequence[str]
+) -> Reproduction:
+    """The tables and the page of finished runs, in ``out``."""
+    images = pd.concat([run.images.assign(dataset=run.name) for run in runs])
+    images = images.reset_index(drop=True)
+    write_metrics(out, images)
+    table = _beside_paper(system, runs)
+    with replacing(out / "table.csv") as temporary:
+        table.to_csv(temporary, index=False)
+    tables = {"": table} if system.tables is None else system.tables(runs)
+    paper = system.paper
     page = reproduction_page(
-        out, title=paper.title, table=table, images=images, notes=notes, caveats=caveats
+        out,
+        title=paper.title,
+        tables=tables,
+        images=images,
+        notes=[
+            *([paper.paper.notes] if paper.paper else []),
+            *(line for run in runs for line in run.dataset.notes),
+        ],
+        caveats=caveats,
+        sections=[] if system.sections is None else system.sections(runs),
     )
-    return Reproduction(table, images, page)
+    return Reproduction(table, tables, images, page)
 
 
 def _caveats(*, simulated: bool, quick: bool) -> list[str]:
@@ -95,7 +177,7 @@ def _caveats(*, simulated: bool, quick: bool) -> list[str]:
     caveats = []
     if simulated:
         caveats.append(
-            "Our figures are of simulated images, the paper's of real ones: compare only our two "
+            "Our figures are of simulated images, the paper's of real ones: compare only our "
             "variants with each other, or give --data."
         )
     if quick:
@@ -116,21 +198,31 @@ def _budgeted(recipe: Recipe, *, minutes: float | None, quick: bool) -> Recipe:
     return with_settings(recipe, settings)
 
 
-def _beside_paper(recipe: Recipe, images: pd.DataFrame) -> pd.DataFrame:
-    """The paper's rows, then mean and sd over the images for each variant, then the gain."""
-    rows: list[dict[str, object]] = []
-    if recipe.paper is not None:
-        by_dataset: dict[str, dict[str, object]] = {}
-        for figure in recipe.paper.figures:
-            row = by_dataset.setdefault(figure.dataset, {"what": f"paper: {figure.dataset}"})
-            row[figure.measure] = figure.value
-        rows.extend(by_dataset.values())
-    means = {}
-    for variant, group in images.groupby("variant", sort=False):
-        means[variant] = group[list(MEASURES)].mean()
-        sd = group[list(MEASURES)].std()
-        rows.append({"what": str(variant), **means[variant]})
-        rows.append({"what": f"{variant}: sd over images", **sd})
-    paper, modern = means.values()
-    rows.append({"what": "gain of the modern variant", **(modern - paper)})
-    return pd.DataFrame(rows, columns=["what", *MEASURES])
+def _beside_paper(system: System, runs: Sequence[Runs]) -> pd.DataFrame:
+    """The paper's rows, then mean and sd over the images for each variant, then the gains."""
+    measures = list(system.measures)
+    rows = _of_paper(system.paper)
+    for run in runs:
+        of = f" on {run.name}" if len(runs) > 1 else ""
+        scores = run.images.reindex(columns=["variant", *measures])
+        means = {}
+        for variant, group in scores.groupby("variant", sort=False):
+            means[str(variant)] = group[measures].mean()
+            sd = group[measures].std()
+            rows.append({"what": f"{variant}{of}", **means[str(variant)]})
+            rows.append({"what": f"{variant}{of}: sd over images", **sd})
+        baseline, *others = means
+        for other in others:
+            gain = means[other] - means[baseline]
+            rows.append({"what": f"gain of {other}{of}", **gain})
+    return pd.DataFrame(rows, columns=["what", *measures])
+
+
+def _of_paper(recipe: Recipe) -> list[dict[str, object]]:
+    """The paper's figures, one row a data set and method."""
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    for figure in recipe.paper.figures if recipe.paper else ():
+        method = f": {figure.variant}" if figure.variant else ""
+        new: dict[str, object] = {"what": f"paper: {figure.dataset}{method}"}
+        rows.setdefault((figure.dataset, figure.variant), new)[figure.measure] = figure.value
+    return list(rows.values())

@@ -242,8 +242,9 @@ def reproduce(
             watch=lambda fold: [TrainingLines(fold)],
             note=say,
         )
-    typer.echo(markdown_table(result.table))
-    typer.echo(f"Report: {out / 'report.html'}")
+    for caption, table in result.tables.items():
+        typer.echo(f"{caption}\n\n{markdown_table(table)}" if caption else markdown_table(table))
+    typer.echo(f"Report: {result.report}")
 
 
 def recipes() -> None:
