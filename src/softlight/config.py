@@ -115,7 +115,12 @@ class DataConfig(_Frozen):
 
     images: Annotated[int, Field(ge=0)] = 0  # train and validate on so many of those given; 0 = all
     validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    validation_images: Annotated[int, Field(ge=0)] = 0  # so many validate; 0 = by the fraction
+    # In cross-validation, those that validate are taken from what trains, or from what is held out.
+    validation_from: Literal["training", "held-out"] = "training"
+    judged_images: Annotated[int, Field(ge=0)] = 24  # of these, after each epoch, at most; 0 = all
     split_by: Literal["group", "image"] = "group"  # group: a well or a movie is never divided
+    ignore_value: Annotated[int, Field(ge=0)] | None = None  # labels of it teach and score nothing
     batch_size: Annotated[int, Field(ge=1)] = 8
     patch_px: Annotated[int, Field(ge=0)] = 256  # side of the random square crops; 0 = whole image
     samples_per_epoch: Annotated[int, Field(ge=0)] = 0  # 0 = one per training image
@@ -340,6 +345,7 @@ class ModelSpec(_Frozen):
     preprocess: PreprocessConfig
     target: Target = "classes"
     degrade: DegradeConfig | None = None  # how its training images were made worse
+    ignore_value: Annotated[int, Field(ge=0)] | None = None  # labels of it were left out
     threshold: Fraction = 0.5  # foreground where the probability is at least this
     split: SplitConfig = SplitConfig()
     min_area_px: Annotated[int, Field(ge=0)] = 0  # smaller pieces are dropped
