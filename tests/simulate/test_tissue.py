@@ -47,7 +47,7 @@ def test_no_threshold_tells_the_classes_apart(kind: Kind, tissues: list[Tissue])
     # The best that any function of the grey value can do, chosen knowing the truth, and with the
     # best of several smoothings: each grey value gets the class that raises the mean IoU most.
     best = max(_best_by_grey_value(tissues, sigma, len(CLASSES[kind])) for sigma in (0, 1, 2))
-    assert best < {"three-class": 0.5, "membrane": 0.62}[kind]
+    assert best < {"three-class": 0.4, "membrane": 0.55}[kind]
 
 
 def _best_by_grey_value(tissues: list[Tissue], sigma: float, classes: int) -> float:

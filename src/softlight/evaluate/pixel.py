@@ -49,7 +49,7 @@ def score_pixels(
         classes: Names by index, background first.
         boundary_tolerance_px: How far a boundary may lie from the true one and still be right.
     """
-    names = _class_names(classes)
+    names = class_names(classes)
     predicted, truth, inside = _comparable(predicted, truth, valid, names)
     counts = confusion(predicted[inside], truth[inside], number_of_classes=len(names))
     scores = _foreground_scores(counts)
@@ -166,7 +166,8 @@ def _mean_of_defined(values: Sequence[float]) -> float:
     return float(np.mean(defined)) if defined else float("nan")
 
 
-def _class_names(classes: Sequence[str]) -> list[str]:
+def class_names(classes: Sequence[str]) -> list[str]:
+    """The names as scores carry them: without blanks, all different, at least two."""
     names = [name.strip().replace(" ", "_") for name in classes]
     if len(names) < 2 or len(set(names)) < len(names):
         raise ScoreError(
