@@ -88,6 +88,15 @@ class Up(nn.Module):
         return self.conv(torch.cat([skip, x], dim=1))  # type: ignore[no-any-return]
 
 
+def check_input(image: Tensor, in_channels: int) -> None:
+    """Raise unless the image is (N, in_channels, Y, X) with at least one pixel."""
+    if image.ndim != 4 or image.shape[1] != in_channels or min(image.shape) < 1:
+        raise ValueError(
+            f"Images have shape {tuple(image.shape)}; this network needs (N, {in_channels}, Y, X) "
+            "with at least one pixel."
+        )
+
+
 def match_size(x: Tensor, height: int, width: int) -> Tensor:
     """The same tensor, cut or edge-repeated at bottom and right to this height and width."""
     x = x[..., :height, :width]

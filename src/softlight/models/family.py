@@ -7,9 +7,15 @@ from collections.abc import Callable
 from torch import nn
 
 from softlight.config import ModelConfig
+from softlight.models.attention_unet import AttentionUNet
 from softlight.models.unet import UNet
+from softlight.models.unetpp import UNetPlusPlus
 
-FAMILY: dict[str, Callable[[ModelConfig], nn.Module]] = {"unet": UNet}
+FAMILY: dict[str, Callable[[ModelConfig], nn.Module]] = {
+    "unet": UNet,
+    "unetpp": UNetPlusPlus,
+    "attention-unet": AttentionUNet,
+}
 
 
 def build_base(config: ModelConfig, *, second: bool = False, **changes: object) -> nn.Module:

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from torch import nn
 
 from softlight.config import ModelConfig
+from softlight.models.autoprep import AutoPrep
 from softlight.models.family import FAMILY, check_bases
 
-MODELS: dict[str, Callable[[ModelConfig], nn.Module]] = {**FAMILY}
+MODELS: dict[str, Callable[[ModelConfig], nn.Module]] = {
+    **FAMILY,
+    "autoprep": AutoPrep,
+}
 
 
 def build_model(config: ModelConfig) -> nn.Module:
