@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
-from tests.cases import Output, decoded_discs
+from tests.cases import decoded_discs
 
 from softlight.config import (
     AugmentConfig,
@@ -20,17 +20,19 @@ from softlight.config import (
     TrainConfig,
 )
 from softlight.data.augment import Augmenter
-from softlight.data.degrade import to_restore
+from softlight.data.degrade import worsened
 from softlight.data.loader import TrainingBatches, to_batch
 from softlight.losses import LOSSES
+from softlight.models.outputs import NetworkOutput
 from softlight.models.registry import build_model
 from softlight.training.engine import Trainer, TrainingStoppedError, check_monitor
 from softlight.training.one_class import single_answer
 from softlight.training.restore import RestoreTask, psnr
 
 TASK = RestoreTask(LOSSES["l1"])
+WORSE = DegradeConfig(factor=(0.5, 1), photons=(5, 200), covered=0.5, light="crop")
 RNG = np.random.default_rng(0)
-PUZZLES = [to_restore(item, RNG, config=DegradeConfig()) for item in decoded_discs(3)]
+PUZZLES = [worsened(item, RNG, config=WORSE) for item in decoded_discs(3)]
 
 
 class Same(torch.nn.Module):
@@ -40,8 +42,8 @@ class Same(torch.nn.Module):
         super().__init__()
         self.added = added
 
-    def forward(self, x: torch.Tensor) -> Output:
-        return Output(torch.full_like(x, self.added))
+    def forward(self, x: torch.Tensor) -> NetworkOutput:
+        return NetworkOutput(torch.full_like(x, self.added))
 
 
 def test_psnr_is_that_of_another_library() -> None:
@@ -58,12 +60,12 @@ def test_a_network_that_does_nothing_restores_nothing() -> None:
     )
     assert tuple(found) == TASK.measures
     assert found["psnr"] == found["psnr_degraded"] < 40
-    differences = [np.abs(p.image - p.maps).mean() for p in PUZZLES if p.maps is not None]
+    differences = [np.abs(p.image - p.clean).mean() for p in PUZZLES if p.clean is not None]
     assert found["loss"] == pytest.approx(float(np.mean(differences)), rel=1e-5)
 
 
 def test_what_the_network_says_is_added() -> None:
-    item = replace(PUZZLES[0], image=PUZZLES[0].image - np.float32(0.25), maps=PUZZLES[0].image)
+    item = replace(PUZZLES[0], image=PUZZLES[0].image - np.float32(0.25), clean=PUZZLES[0].image)
     found = TASK.validate(
         Same(0.25), [item], move=lambda batch: batch, autocast=contextlib.nullcontext
     )
@@ -76,14 +78,14 @@ def test_the_cost_is_of_every_pixel() -> None:
     batch = to_batch(PUZZLES[:1])
     losses = TASK.losses(Same(), batch)
     assert list(losses) == ["loss"]
-    assert batch.maps is not None
-    assert float(losses["loss"]) == pytest.approx(float((batch.image - batch.maps).abs().mean()))
+    assert batch.clean is not None
+    assert float(losses["loss"]) == pytest.approx(float((batch.image - batch.clean).abs().mean()))
 
 
 def test_it_learns_to_restore(tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = DataConfig(batch_size=4, patch_px=32, samples_per_epoch=32)
-    worse = partial(to_restore, config=DegradeConfig(photons=(20, 20), covered=0))
+    worse = partial(worsened, config=DegradeConfig(photons=(20, 20), light="crop"))
     batches = TrainingBatches(
         decoded_discs(6), Augmenter(AugmentConfig(flips=True)), config, seed=0, change=worse
     )

@@ -8,7 +8,7 @@ Numpy only; nothing here changes what it is given, and all chance comes from the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -157,6 +157,28 @@ def degrade(
         light = _rounded(light + np.float32(offset), how.bits, top, offset) - np.float32(offset)
     light = enlarged(light, shape, up=how.up)
     return np.asarray(light + np.float32(offset), np.float32)
+
+
+def degrade_frame(
+    image: NDArray[Any], how: Degradation, *, seed: int, frame: int = 0
+) -> NDArray[np.float32]:
+    """The frame (Y, X[, C]) as gentler imaging gives it, the arguments as of ``degrade``."""
+    if image.ndim != 3:
+        return degrade(image, how, seed=seed, frame=frame)
+    channels = degrade(np.moveaxis(image, 2, 0), how, seed=seed, frame=frame)
+    return np.ascontiguousarray(np.moveaxis(channels, 0, 2))
+
+
+def for_movie(how: Degradation, first: NDArray[Any]) -> Degradation:
+    """The degradation with its brightest value that of the first frame (Y, X[, C]) of a movie.
+
+    So that one exposure holds for all frames, and bleaching is seen.
+    """
+    if how.brightest is not None:
+        return how
+    planes = np.moveaxis(first, 2, 0) if first.ndim == 3 else first
+    brightest = brightest_of(planes)
+    return replace(how, brightest=brightest) if brightest > how.offset else how
 
 
 def coarse_shape(shape: tuple[int, int], factor: float) -> tuple[int, int]:

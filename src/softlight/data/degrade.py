@@ -1,4 +1,4 @@
-"""Making an image worse, as gentle imaging does: blur, fewer pixels, fewer photons, covered parts.
+"""Crops that are made worse while a network trains, as chance draws it within the settings.
 
 Every function takes an image (C, Y, X), already normalised, and leaves it as it is; what is random
 comes from the generator that is passed in, so that the same state gives the same result.
@@ -10,40 +10,60 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
-from scipy import ndimage
 
-from softlight.config import DegradeConfig
+from softlight.config import DegradeConfig, PreprocessConfig
+from softlight.data.degradation import Degradation, degrade
 from softlight.data.loader import Decoded
+from softlight.data.normalize import stretched_anew
 
 Float = npt.NDArray[np.float32]
 
 
-def blurred(image: Float, sigma_px: float) -> Float:
-    """The image after a Gaussian of this width, mirrored at its edges."""
-    if sigma_px <= 0:
-        return image.copy()
-    widths = (0, sigma_px, sigma_px)
-    return np.asarray(ndimage.gaussian_filter(image, widths, mode="mirror"), np.float32)
+def drawn(config: DegradeConfig, rng: np.random.Generator) -> Degradation:
+    """One degradation within the settings: factor and photons even in their logarithms."""
+    factor = _between(config.factor, rng) if _happens(config, rng) else 1.0
+    blur = rng.uniform(0, config.blur_px) if _happens(config, rng) else 0.0
+    noisy = config.photons[1] > 0 and _happens(config, rng)
+    return Degradation(
+        factor=min(factor, 1.0),
+        down=config.down,
+        up=config.up,
+        blur_px=blur,
+        photons=_between(config.photons, rng) if noisy else None,
+        read_noise=config.read_noise if noisy else 0.0,
+        bits=config.bits,
+    )
 
 
-def resampled(image: Float, shape: tuple[int, int]) -> Float:
-    """The image on a grid of this height and width: bilinear, averaged over what a pixel covers."""
-    tensor = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None]
-    resized = F.interpolate(tensor, shape, mode="bilinear", antialias=True)
-    return np.asarray(resized[0].numpy(), np.float32)
+def worsened(
+    crop: Decoded,
+    rng: np.random.Generator,
+    *,
+    config: DegradeConfig,
+    preprocess: PreprocessConfig | None = None,
+) -> Decoded:
+    """The crop made worse by as much as chance draws, with what it was as its clean image.
 
-
-def noisy(image: Float, photons: float, rng: np.random.Generator) -> Float:
-    """The image counted in photons: a step of 1 in value is so many, its darkest pixel none."""
-    darkest = image.min()
-    counts = rng.poisson(photons * (image - darkest).astype(np.float64))
-    return np.asarray(counts / photons + darkest, np.float32)
+    Args:
+        crop: as the network would see it.
+        rng: the only source of chance.
+        config: how much worse.
+        preprocess: how images become what the network sees, if the crop is to be stretched anew as
+            the image would be that is as bad as it.
+    """
+    how = drawn(config, rng)
+    levels = crop.levels if config.light == "image" else None
+    image = _with_levels(crop.image, how, levels, seed=int(rng.integers(2**31)))
+    image = covered(image, rng.uniform(0, config.covered), config.block_px, rng)
+    if preprocess is not None and config.light == "image":
+        image = stretched_anew(image, crop.image, preprocess)
+    return replace(crop, image=image, clean=crop.image)
 
 
 def covered(image: Float, share: float, block_px: int, rng: np.random.Generator) -> Float:
     """The image with about this share of its square blocks replaced by the mean of its channel."""
+    if not share:
+        return image
     height, width = image.shape[1:]
     shift_y, shift_x = rng.integers(0, block_px, 2)
     rows, columns = -(-(height + shift_y) // block_px), -(-(width + shift_x) // block_px)
@@ -52,26 +72,28 @@ def covered(image: Float, share: float, block_px: int, rng: np.random.Generator)
     return np.where(hidden, image.mean(axis=(1, 2), keepdims=True), image).astype(np.float32)
 
 
-def degraded(image: Float, config: DegradeConfig, rng: np.random.Generator) -> Float:
-    """The image made worse by as much as chance draws within the settings, on the same grid.
+def _with_levels(
+    image: Float, how: Degradation, levels: npt.NDArray[np.float64] | None, *, seed: int
+) -> Float:
+    """The image made worse, where a channel's values of no light and of the brightest are these.
 
-    In the order of nature: optics blur, the camera has fewer pixels and counts few photons. Then
-    the image is enlarged again, and parts of it are covered.
+    Without them the darkest pixel is no light, and a value 1 above it the brightest.
     """
-    sigma = rng.uniform(0, config.blur_px)
-    factor = np.exp(rng.uniform(*np.log(config.factor)))
-    height, width = image.shape[1:]
-    small = max(1, round(height / factor)), max(1, round(width / factor))
-    worse = blurred(image, sigma)
-    if small != (height, width):
-        worse = resampled(worse, small)
-    if config.photons[1]:
-        worse = noisy(worse, float(np.exp(rng.uniform(*np.log(config.photons)))), rng)
-    if small != (height, width):
-        worse = resampled(worse, (height, width))
-    return covered(worse, rng.uniform(0, config.covered), config.block_px, rng)
+    if levels is None:
+        darkest = float(image.min())
+        return degrade(image, replace(how, offset=darkest, brightest=darkest + 1), seed=seed)
+    channels = []
+    for number, (channel, (black, brightest)) in enumerate(zip(image, levels, strict=True)):
+        of_channel = how
+        if black < brightest:
+            of_channel = replace(how, offset=float(black), brightest=float(brightest))
+        channels.append(degrade(channel, of_channel, seed=seed + number))
+    return np.stack(channels)
 
 
-def to_restore(crop: Decoded, rng: np.random.Generator, *, config: DegradeConfig) -> Decoded:
-    """The crop made worse, with what it was as the map to be learned."""
-    return replace(crop, image=degraded(crop.image, config, rng), maps=crop.image)
+def _happens(config: DegradeConfig, rng: np.random.Generator) -> bool:
+    return bool(rng.random() < config.probability)
+
+
+def _between(limits: tuple[float, float], rng: np.random.Generator) -> float:
+    return float(np.exp(rng.uniform(*np.log(limits))))

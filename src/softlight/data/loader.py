@@ -46,6 +46,8 @@ class Decoded:
     cell_diameter_px: float = math.nan  # median of the annotated cells, on the network's grid
     labels: npt.NDArray[np.int32] | None = None  # (Y, X) single cells, where they are learned
     maps: npt.NDArray[np.float32] | None = None  # (K, Y, X) what divides them
+    levels: npt.NDArray[np.float64] | None = None  # (C, 2) of no light, and of the brightest
+    clean: npt.NDArray[np.float32] | None = None  # (C, Y, X) as it was, where it was made worse
 
 
 class Batch(NamedTuple):
@@ -55,6 +57,7 @@ class Batch(NamedTuple):
     target: torch.Tensor  # int64 (N, Y, X)
     weight: torch.Tensor  # float32 (N, Y, X), 0 = ignored
     maps: torch.Tensor | None = None  # float32 (N, K, Y, X), where cells are told apart
+    clean: torch.Tensor | None = None  # float32 (N, C, Y, X), where images were made worse
 
 
 def to_classes(
@@ -146,6 +149,7 @@ def decode(
             progress(index + 1, len(samples))
     if problems:
         raise DataError(problems[0] if len(problems) == 1 else _together(problems))
+                levels=preprocessor.levels(annotated.image),
     return decoded
 
 
@@ -181,11 +185,13 @@ def to_batch(
         weight=torch.from_numpy(np.stack(weights)),
         maps=torch.from_numpy(np.stack(maps)) if maps else None,
     )
+    clean = [item.clean for item in items if item.clean is not None]
 
 
 class TrainingBatches:
     """Augmented batches of one training set, prepared by a thread while the network works.
 
+        clean=torch.from_numpy(np.stack(clean)) if clean else None,
     Args:
         decoded: the images.
         augmenter: cuts and changes the crops.
@@ -264,6 +270,7 @@ class TrainingBatches:
     def _prepare(self, epoch: int) -> Iterator[Batch]:
         order = self._order(epoch)
         size = self._config.batch_size
+            levels=item.levels,
         for start in range(0, len(order), size):
             indices = order[start : start + size]
             yield to_batch(

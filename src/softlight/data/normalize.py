@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from scipy.special import ndtri
 
 from softlight.config import PreprocessConfig
+from softlight.data.degradation import brightest_of
 from softlight.io.grey import to_grey
 
 Float = npt.NDArray[np.float32]
@@ -26,6 +27,7 @@ NOISE_HEADROOM = 2.0
 _SAMPLE_PX = 4_000_000  # above this, percentiles of 32-bit and float frames are of a regular subset
 _CHUNK_PX = 4_000_000  # pixels worked on at a time, so that memory stays near that of the result
 _LARGEST_SCALE = 64.0
+_LEAST_SPAN = 0.05  # of the stretch of a crop that was made worse, in that of the clean one
 
 
 class PreprocessError(ValueError):
@@ -64,6 +66,18 @@ class Preprocessor:
             clip = self.config.clip and self.config.method != "zscore"
             _rescale(channel, offset, scale, clip=clip, out=result)
         return _resize(scaled, shape)
+
+    def levels(self, raw: Raw) -> npt.NDArray[np.float64]:
+        """What ``image`` makes of no light and of the brightest: (C, 2).
+
+        No light is the value 0, or the lowest one where there are negative values.
+        """
+        found = []
+        for channel in self._channels(np.asarray(raw)):
+            offset, scale = self._offset_and_scale(channel)
+            dark = min(0.0, float(channel.min()))
+            found.append([(dark - offset) / scale, (brightest_of(channel) - offset) / scale])
+        return np.array(found, np.float64)
 
     def labels(self, labels: Raw, *, pixel_size_um: float | None = None) -> npt.NDArray[np.int32]:
         """Labels (Y, X) on the grid of ``image``: int32, the nearest pixel's value, a copy."""
@@ -172,6 +186,37 @@ class Preprocessor:
         columns = ((np.arange(width) + 0.5) * array.shape[1] / width).astype(np.intp)
         nearest: Raw = array[rows[:, None], columns]
         return nearest
+
+
+def stretched_anew(worse: Float, clean: Float, config: PreprocessConfig) -> Float:
+    """The crop (C, Y, X) that was made worse, as if its raw image had been, and then stretched.
+
+    What the stretch measures on the image, it is taken to have changed by as much as on the crop.
+
+    Args:
+        worse: the crop made worse, on the scale of the clean one.
+        clean: as the network would see it.
+        config: how images are stretched.
+    """
+    result = np.empty_like(worse)
+    clip = config.clip and config.method != "zscore"
+    for channel, before, out in zip(worse, clean, result, strict=True):
+        low, scale = 0.0, 1.0
+        guard = NOISE_HEADROOM * _noise(channel)
+        if config.method == "zscore":
+            low = float(channel.mean()) - float(before.mean())
+            variance = 1 + float(channel.var()) - float(before.var())
+            scale = max(np.sqrt(max(variance, 0)), guard, _LEAST_SPAN)
+        elif config.method == "percentile":
+            quantiles = config.low_percentile, config.high_percentile
+            (low, high), (low_before, high_before) = (
+                np.percentile(plane, quantiles) for plane in (channel, before)
+            )
+            low -= low_before
+            high += 1 - high_before
+            scale = max(high - low, guard * _gaussian_span(*quantiles), _LEAST_SPAN)
+        _rescale(channel, low, scale, clip=clip, out=out)
+    return result
 
 
 def percentiles(channel: Raw, quantiles: tuple[float, float]) -> tuple[float, float]:

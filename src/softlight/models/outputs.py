@@ -31,3 +31,8 @@ def activated(logits: torch.Tensor, target: Target) -> torch.Tensor:
     if target == "distance":
         return logits.sigmoid()
     return torch.cat([logits[:, :1].sigmoid(), logits[:, 1:].tanh()], 1)
+
+
+def restored_image(image: torch.Tensor, said: torch.Tensor, *, residual: bool) -> torch.Tensor:
+    """The image (N, C, Y, X) made better: what the network says, or that added to the image."""
+    return image + said if residual else said

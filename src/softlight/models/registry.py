@@ -8,11 +8,13 @@ from torch import nn
 
 from softlight.config import ModelConfig
 from softlight.models.autoprep import AutoPrep
+from softlight.models.double_unet import DoubleUNet
 from softlight.models.family import FAMILY, check_bases
 
 MODELS: dict[str, Callable[[ModelConfig], nn.Module]] = {
     **FAMILY,
     "autoprep": AutoPrep,
+    "double-unet": DoubleUNet,
 }
 
 

@@ -20,7 +20,13 @@ MOST_FRAMES = 500  # more hold little that is new, and take time to read
 OF_CELLS: dict[str, Any] = {  # what the recipe says of cells, where nothing is annotated
     "target": "image",
     "classes": ["background", "cell"],
-    "degrade": {},
+    "degrade": {
+        "factor": [0.5, 1.0],
+        "blur_px": 0.5,
+        "photons": [5.0, 200.0],
+        "covered": 0.5,
+        "light": "crop",
+    },
     "loss": {},
     "paper": None,
     "augment.noise": 0.0,  # what is to be restored stays clean

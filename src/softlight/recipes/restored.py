@@ -13,6 +13,7 @@ from softlight.config import Recipe, to_toml
 from softlight.data.loader import Decoded, decode
 from softlight.data.normalize import Preprocessor
 from softlight.data.splits import Split, spread
+from softlight.models.outputs import restored_image
 from softlight.recipes.pictures import RunPictures
 from softlight.recipes.provenance import stamp
 from softlight.recipes.train import Trained, puzzles
@@ -40,6 +41,7 @@ class RestorePictures(RunPictures):
         chosen = spread(split.validation or split.train, SHOWN)
         images = decode(chosen, preprocessor, 2, target="image")
         self.crops = puzzles(images, recipe)
+        self.residual = recipe.model.residual
 
     def drawn(self, network: nn.Module) -> Pixels:
         """Two crops below each other."""
@@ -48,17 +50,18 @@ class RestorePictures(RunPictures):
     def rows(self, network: nn.Module, *, most: int = SHOWN) -> list[tuple[str, Pixels]]:
         """Name and picture of each crop: made worse, restored, as it was."""
         still = copy.deepcopy(network).eval().cpu()  # training goes on with the other
-        return [(crop.name, _row(crop, still)) for crop in self.crops[:most]]
+        return [(crop.name, _row(crop, still, self.residual)) for crop in self.crops[:most]]
 
 
 @torch.inference_mode()
-def _row(crop: Decoded, network: nn.Module) -> Pixels:
-    change = network(torch.from_numpy(crop.image)[None]).logits[0].float().numpy()
-    restored = crop.image + change
-    assert crop.maps is not None
-    strip = np.concatenate([crop.image, restored, crop.maps], axis=2)  # one stretch for the three
+def _row(crop: Decoded, network: nn.Module, residual: bool) -> Pixels:
+    image = torch.from_numpy(crop.image)[None]
+    said = network(image).logits.float()
+    restored = restored_image(image, said, residual=residual)[0].numpy()
+    assert crop.clean is not None
+    strip = np.concatenate([crop.image, restored, crop.clean], axis=2)  # one stretch for the three
     shown = np.moveaxis(strip, 0, 2) if len(strip) == 3 else strip[0]
-    picture = View(enlarge=max(1, 384 // crop.maps.shape[1])).picture(shown)
+    picture = View(enlarge=max(1, 384 // crop.clean.shape[1])).picture(shown)
     return side_by_side(list(zip(COLUMNS, np.split(picture, 3, axis=1), strict=True)))
 
 

@@ -22,7 +22,8 @@ from softlight.config import (
     to_toml,
 )
 from softlight.data.augment import Augmenter
-from softlight.data.degrade import to_restore
+from softlight.data.degrade import worsened
+from softlight.data.degraded import degraded_samples
 from softlight.data.loader import Cache, Change, Decoded, TrainingBatches, count_classes, decode
 from softlight.data.normalize import Preprocessor
 from softlight.data.samples import Progress, counted, listed
@@ -120,13 +121,18 @@ def train(
             judges = puzzles(judges, recipe)
         result = trainer.fit(batches, judges, resume=resume)
         spec = _spec(recipe, training, len(held_out), provenance or {})
+        else:
+            judges = worse_copies(judges, recipe)
         if recipe.target not in ("classes", "image"):
-            judges = spread(held_out or training, MOST_TUNED)
+            judges = worse_copies(spread(held_out or training, MOST_TUNED), recipe)
             for callback in callbacks:
                 callback.noted(f"Thresholds are tried on {counted(len(judges), 'image')}.")
             spec = tune(Segmenter(result.network, spec), judges, progress=tuning)
     if recipe.target != "image":  # which finds no cells
-        spec = learn_trust(Segmenter(result.network, spec), every[: len(split.train)], apart)
+        if recipe.degrade is not None:
+            every = [*degraded_samples(every, recipe.degrade)]
+        of_training, held_apart = every[: len(split.train)], every[len(split.train) :]
+        spec = learn_trust(Segmenter(result.network, spec), of_training, held_apart)
     if spec.trust is not None:
         for line in in_words(spec.trust):
             for callback in callbacks:
@@ -211,8 +217,20 @@ def _claim(recipe: Recipe, split: Split, run: Path, *, resume: bool) -> None:
 
 
 def _change(recipe: Recipe) -> Change | None:
-    """What is done to each crop: nothing, or it is made worse for the network to restore."""
-    return None if recipe.degrade is None else partial(to_restore, config=recipe.degrade)
+    """What is done to each crop: nothing, or it is made worse."""
+    if recipe.degrade is None:
+        return None
+    return partial(worsened, config=recipe.degrade, preprocess=recipe.preprocess)
+
+
+def worse_copies(images: Sequence[Decoded], recipe: Recipe) -> tuple[Decoded, ...]:
+    """Whole images, made worse if crops are: always the same, to judge the network by."""
+    change = _change(recipe)
+    if change is None:
+        return tuple(images)
+    return tuple(
+        change(item, np.random.default_rng([0, number])) for number, item in enumerate(images)
+    )
 
 
 def puzzles(images: Sequence[Decoded], recipe: Recipe) -> tuple[Decoded, ...]:
@@ -232,7 +250,7 @@ def _task(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int64]) -> Ta
 
 def _task_of_target(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int64]) -> Task:
     if recipe.target == "image":
-        return RestoreTask(LOSSES[loss.maps])
+        return RestoreTask(LOSSES[loss.restored], residual=recipe.model.residual)
     automatic = loss.class_weights == "auto"
     weights = automatic_class_weights([int(count) for count in counts]) if automatic else None
     pixels = build_loss(loss, weights)
@@ -244,6 +262,8 @@ def _task_of_target(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int
 
 def _balanced(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Callable[[], Task]:
     """How to build the task that a network stuck in one class is restarted with."""
+    task.restored = LOSSES[loss.restored]
+    task.restored_weight = loss.restored_weight
     alone = recipe.model.out_channels == 1 or recipe.target != "classes"
     pixel = "bce" if alone else "cross_entropy"
     terms = (LossTerm(name=pixel), LossTerm(name="tversky", alpha=0.3, beta=0.7))
@@ -294,6 +314,7 @@ def _spec(
 
 def _card(spec: ModelSpec, result: FitResult) -> str:
     """The card with what the run knows; figures only of images that were held out."""
+        degrade=recipe.degrade,
     known = spec.provenance
     held_out = int(known["validation_images"])
     begun = known.get("started_from")
@@ -304,7 +325,7 @@ def _card(spec: ModelSpec, result: FitResult) -> str:
     )
     shown: tuple[str, ...] = ("dice", "iou", "pixel_accuracy")
     if spec.target == "image":
-        shown = ("psnr", "psnr_degraded")
+        shown = ("psnr", "psnr_degraded", "ssim", "ssim_degraded")
         text = replace(text, summary=RESTORES, intended_use=TO_BEGIN_FROM)
     best = result.history[result.best_epoch - 1]
     measures = {name: best[f"val_{name}"] for name in shown}

@@ -10,25 +10,33 @@ import torch
 from torch import nn
 
 from softlight.data.loader import Batch, Decoded, to_batch
+from softlight.losses import ssim
+from softlight.models.outputs import restored_image
 from softlight.training.tasks import MapLoss, Named, Task
 
 
 class RestoreTask(Task):
-    """What the network adds to an image makes it as it was; judged by signal to noise in dB.
+    """The network makes an image as it was; judged by signal to noise in dB, and by structure.
 
     The peak of that ratio is 1, the range between the percentiles that the preprocessing stretches.
     Beside it stands the ratio of what the network was given, to see what it has gained.
+
+    Args:
+        loss: of the image that is restored, by what it was and pixel weight.
+        residual: what the network says is added to the image, or it is the image.
     """
 
-    measures = ("loss", "psnr", "psnr_degraded")
+    measures = ("loss", "psnr", "psnr_degraded", "ssim", "ssim_degraded")
 
-    def __init__(self, loss: MapLoss) -> None:
+    def __init__(self, loss: MapLoss, *, residual: bool = True) -> None:
         self.loss = loss
+        self.residual = residual
 
     def cost(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
-        """How far the image with the outputs added is from what it was."""
-        assert batch.maps is not None
-        return self.loss(batch.image + logits, batch.maps, batch.weight), {}
+        """How far the restored image is from what it was."""
+        assert batch.clean is not None
+        restored = restored_image(batch.image, logits, residual=self.residual)
+        return self.loss(restored, batch.clean, batch.weight), {}
 
     @torch.inference_mode()
     def validate(
@@ -44,12 +52,19 @@ class RestoreTask(Task):
         rows = []
         for item in images:
             batch = move(to_batch([item]))
-            assert batch.maps is not None
+            assert batch.clean is not None
             with autocast():
-                change = network(batch.image).logits.float()
-            loss = float(self.cost(change, batch)[0])
-            restored = psnr(batch.image + change, batch.maps)
-            rows.append((loss, restored, psnr(batch.image, batch.maps)))
+                said = network(batch.image).logits.float()
+            restored = restored_image(batch.image, said, residual=self.residual)
+            rows.append(
+                (
+                    float(self.cost(said, batch)[0]),
+                    psnr(restored, batch.clean),
+                    psnr(batch.image, batch.clean),
+                    1 - float(ssim(restored, batch.clean)),
+                    1 - float(ssim(batch.image, batch.clean)),
+                )
+            )
         network.train()
         means = [sum(values) / len(rows) for values in zip(*rows, strict=True)]
         return dict(zip(self.measures, means, strict=True))

@@ -12,6 +12,7 @@ from torch import nn
 
 from softlight.config import Target
 from softlight.data.loader import Batch, Decoded, to_batch
+from softlight.losses import mse
 from softlight.models.outputs import NetworkOutput, activated
 
 Named = dict[str, torch.Tensor]
@@ -38,11 +39,14 @@ class Task(ABC):
     auxiliary_weight = 1.0  # of each output beside the last one
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+    restored: MapLoss = staticmethod(mse)  # of the image that a part restores, by what it was
+    restored_weight = 1.0
         """The named losses of one batch; ``loss`` is the one to minimise.
 
         What the network's parts say costs as much as what it says in the end, times their weight.
         """
         output: NetworkOutput = network(batch.image)
+        So does the image that a part restores, where it is known what it was.
         total, named = self.cost(output.logits, batch)
         for name, logits in (output.auxiliary or {}).items():
             part, _ = self.cost(logits, batch)
@@ -50,6 +54,10 @@ class Task(ABC):
             named = {**named, name: part.detach()}
         return {"loss": total, **named}
 
+        if output.restored is not None and batch.clean is not None and self.restored_weight:
+            part = self.restored(output.restored, batch.clean, batch.weight)
+            total = total + self.restored_weight * part
+            named = {**named, "restored": part.detach()}
     @abstractmethod
     def cost(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
         """What these outputs cost, in all and by name."""
@@ -171,7 +179,7 @@ def _foreground(matrix: torch.Tensor) -> list[tuple[int, int, int]]:
             int(matrix[:, c].sum() - matrix[c, c]),
             int(matrix[c].sum() - matrix[c, c]),
         )
-        for c in range(1, len(matrix))
+        for c in range(len(matrix))
     ]
 
 
