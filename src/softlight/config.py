@@ -218,6 +218,12 @@ class TrainConfig(_Frozen):
     auto_balance: bool = False  # reweight and restart when the network predicts one class only
 
 
+class PredictConfig(_Frozen):
+    """How the finished network is asked, in scoring and ever after."""
+
+    flips: bool = False  # average over the image and its mirror images, at four times the cost
+
+
 class PaperFigure(_Frozen):
     """One number that the paper reports."""
 
@@ -254,6 +260,7 @@ class Recipe(_Frozen):
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     train: TrainConfig = TrainConfig()
+    predict: PredictConfig = PredictConfig()
     paper: PaperConfig | None = None
 
     @model_validator(mode="after")
@@ -348,6 +355,7 @@ class ModelSpec(_Frozen):
     ignore_value: Annotated[int, Field(ge=0)] | None = None  # labels of it were left out
     threshold: Fraction = 0.5  # foreground where the probability is at least this
     split: SplitConfig = SplitConfig()
+    predict: PredictConfig = PredictConfig()
     min_area_px: Annotated[int, Field(ge=0)] = 0  # smaller pieces are dropped
     pixel_size_um: float | None = None  # of the training images, where known
     cell_diameter_px: float | None = None  # median of the training cells, on the network's grid

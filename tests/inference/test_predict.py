@@ -4,7 +4,7 @@ import torch
 from skimage.draw import disk
 from torch import nn
 
-from softlight.config import ModelConfig, ModelSpec, PreprocessConfig
+from softlight.config import ModelConfig, ModelSpec, PredictConfig, PreprocessConfig
 from softlight.inference import predict
 from softlight.inference.predict import Segmenter, class_map, foreground_probability
 from softlight.models.device import DeviceError
@@ -143,6 +143,8 @@ def test_flips_average_the_four_mirror_images():
     result = segmenter.probability(IMAGE, flips=True)[0]
     assert not np.allclose(result, parts[0], atol=1e-4)
     np.testing.assert_allclose(result, np.mean(parts, axis=0), atol=1e-5)
+    segmenter.spec = segmenter.spec.model_copy(update={"predict": PredictConfig(flips=True)})
+    np.testing.assert_array_equal(segmenter.probability(IMAGE)[0], result)  # asked by the model
 
 
 def test_the_image_is_resized_for_the_network_and_back():

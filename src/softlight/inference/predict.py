@@ -105,7 +105,8 @@ class Segmenter:
         Args:
             raw_image: as the microscope gave it; the preprocessing is the one of the training.
             pixel_size_um: of the raw image, where known.
-            flips: average over the image and its three mirror images, at four times the cost.
+            flips: average over the image and its three mirror images, at four times the cost; the
+                model may ask for that by itself.
             progress: hears of tiles done and in all.
         """
         raw_image = np.asarray(raw_image)
@@ -122,7 +123,7 @@ class Segmenter:
         progress: Callable[[int, int], None] | None = None,
     ) -> Array:
         """All outputs (K, Y, X) for an image (C, Y, X) that went through the preprocessing."""
-        predict = self._flipped if flips else self._predict
+        predict = self._flipped if flips or self.spec.predict.flips else self._predict
         result = predict(image, progress=progress)
         if not np.isfinite(result).all():
             raise ValueError(

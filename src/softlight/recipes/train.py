@@ -298,6 +298,7 @@ def _spec(
         model=recipe.model,
         target=recipe.target,
         preprocess=recipe.preprocess,
+        predict=recipe.predict,
         pixel_size_um=float(np.median(sizes)) if sizes else None,
         min_area_px=0 if diameter is None else round(SPECK * math.pi / 4 * diameter**2),
         cell_diameter_px=None if diameter is None else round(diameter, 1),
