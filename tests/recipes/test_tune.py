@@ -12,7 +12,6 @@ from softlight.config import (
     ModelConfig,
     ModelSpec,
     PreprocessConfig,
-    SplitConfig,
     parse_recipe,
 )
 from softlight.data.loader import Decoded
@@ -20,7 +19,7 @@ from softlight.data.targets import TARGETS
 from softlight.inference.predict import Segmenter
 from softlight.recipes.divide import Options, divide_cells, label_cells
 from softlight.recipes.train_folder import train_folder
-from softlight.recipes.tune import tune
+from softlight.recipes.tune import UNTUNED, tune
 
 IMAGE, LABELS = discs(count=5, seed=3)
 
@@ -53,8 +52,7 @@ class Knowing(Segmenter):
 
 @pytest.mark.parametrize("target", ["distance", "flow"])
 def test_true_maps_give_the_true_cells(target: str) -> None:
-    split = SplitConfig(dip=0.9, smoothing_px=1.5) if target == "flow" else SplitConfig()
-    cells = divide_cells(true_maps(target), spec_of(target, split=split), Options())
+    cells = divide_cells(true_maps(target), spec_of(target, split=UNTUNED[target]), Options())
     assert cells.max() == len(np.unique(LABELS)) - 1
     np.testing.assert_array_equal(cells > 0, LABELS > 0)
 

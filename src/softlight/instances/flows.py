@@ -1,6 +1,11 @@
 """Single cells from a foreground and the field of ``data.targets.flow_targets``.
 
-Each pixel is carried along the field to where it leads; pixels that end together are one cell.
+Each pixel is carried along the field to where it leads; pixels that end together are a part of a
+cell. Where the field is doubtful a cell comes in several parts. So the field is also taken for the
+slope of a landscape, with a hill for each cell: at a border where two cells touch it points away to
+both sides, so there is a valley, and parts that no valley divides are joined. The landscape whose
+slope is nearest to the field everywhere is the answer of one Poisson equation; errors that
+contradict each other cancel in it.
 """
 
 from __future__ import annotations
@@ -9,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from softlight.data.targets import flow_targets
 from softlight.instances.basins import basins, join_shallow
@@ -21,7 +26,9 @@ Indices = NDArray[np.int32]
 
 _STEPS = 5  # taken with full precision; they are then repeated by doubling, pixel by pixel
 _DOUBLINGS = 6
-_SURE = 0.3  # a vector shorter than this is not made one of length 1
+_SURE = 0.3  # to carry pixels, a vector shorter than this is not made one of length 1
+_CROWD_PX = 1.0  # sigma by which the places where pixels end are spread
+_THINNER = 0.5  # crowds are two if the way between is thinner by this share than the smaller one
 
 
 def split_by_flow(
@@ -29,39 +36,63 @@ def split_by_flow(
     flow: Map,
     *,
     foreground_threshold: float = 0.5,
-    dip: float = 0.9,
-    smoothing_px: float = 1.5,
+    dip: float = 1.0,
+    smoothing_px: float = 0.0,
     min_area_px: int = 0,
-    max_error: float | None = None,
 ) -> Labels:
-    """One label for each cell: the foreground pixels that the field carries to the same place.
+    """One label for each cell: the pixels that the field carries to the same hill.
+
+    A piece of foreground is at least one cell, whatever the field in it.
 
     Args:
         foreground_probability: (Y, X), 0 to 1.
-        flow: (2, Y, X), the way (y, x) to the centre of its cell from each pixel. Its length does
-            not count.
+        flow: (2, Y, X), the way (y, x) to the centre of its cell from each pixel; the shorter a
+            vector, the less sure, and the less it counts.
         foreground_threshold: foreground is where the probability is at least this.
-        dip: two crowds of carried pixels are two cells if between them the crowd is thinner than
-            the smaller one by this share.
-        smoothing_px: sigma of the Gaussian that the places where pixels end are spread by.
-        min_area_px: smaller cells are dropped.
-        max_error: drop cells whose pixels point elsewhere than to their common end: the greatest
-            mean of 1 - cosine of the angle between; None keeps all.
+        dip: two hills are two cells if the pass between them is this much below the lower one, in
+            pixels: so far the field must lead up from it.
+        smoothing_px: sigma of the Gaussian that the landscape is smoothed by.
+        min_area_px: a smaller part belongs to the cell that it touches; touching none, it is
+            dropped.
     """
     probability = checked_map(foreground_probability, name="foreground")
     foreground = probability >= foreground_threshold
     field = _checked_field(flow, foreground.shape)
     if not foreground.any():
         return np.zeros(foreground.shape, np.int32)
-    ends = _carried(field, foreground)
-    crowds = _crowds(ends, foreground.shape, dip=dip, smoothing_px=smoothing_px)
-    found = np.zeros(foreground.shape, np.int32)
-    found[foreground] = crowds.ravel()[ends]
-    cells = renumbered(whole(found, min_area_px=min_area_px), min_area_px=min_area_px)
-    if max_error is None:
-        return cells
-    bad = np.flatnonzero(flow_errors(cells, field) > max_error) + 1
-    return renumbered(np.where(np.isin(cells, bad), 0, cells), min_area_px=min_area_px)
+    height = landscape(np.where(foreground, field, 0))
+    if smoothing_px > 0:
+        height = ndimage.gaussian_filter(height, smoothing_px)
+
+    def joins(peak: Any, way: Any) -> Any:
+        return peak - way < dip
+
+    parts = _parts(field, foreground)
+    joined = join_shallow(parts, height, joins, min_area_px=min_area_px)
+    return renumbered(joined, min_area_px=min_area_px)
+
+
+def landscape(field: Field) -> Field:
+    """The height (Y, X) whose slope is nearest to the field (2, Y, X) by least squares; mean 0.
+
+    The slope between two pixels is the mean of theirs. The normal equations are a Poisson equation
+    without flow through the edges of the image, which a cosine transform solves.
+    """
+    sources = np.zeros(field.shape[1:], np.float32)  # more slope leads out of a pixel than into it
+    down = (field[0, 1:] + field[0, :-1]) / 2
+    right = (field[1, :, 1:] + field[1, :, :-1]) / 2
+    sources[:-1] += down
+    sources[1:] -= down
+    sources[:, :-1] += right
+    sources[:, 1:] -= right
+    waves = fft.dctn(sources, norm="ortho")
+    curved = [2 - 2 * np.cos(np.pi * np.arange(size) / size) for size in sources.shape]
+    total = np.add.outer(*curved).astype(np.float32)
+    total[0, 0] = 1
+    waves /= -total
+    waves[0, 0] = 0
+    height: Field = fft.idctn(waves, norm="ortho")
+    return height
 
 
 def flow_errors(labels: Labels, flow: Map) -> NDArray[np.float64]:
@@ -79,18 +110,34 @@ def flow_errors(labels: Labels, flow: Map) -> NDArray[np.float64]:
 
 
 def _checked_field(flow: Map, shape: tuple[int, ...]) -> Field:
-    """The field as unit vectors; where it hardly points anywhere, shorter ones."""
+    """The field as float32; vectors longer than 1 are made as long as that."""
     if np.ndim(flow) != 3 or len(flow) != 2:
         raise ValueError(
             f"The flow has shape {np.shape(flow)}; it must be (2, Y, X): along y and x."
         )
     parts = [checked_map(part, shape, name="flow") for part in flow]
-    length = np.maximum(np.hypot(*parts), _SURE)
+    length = np.maximum(np.hypot(*parts), 1)
     return np.stack([part / length for part in parts])
+
+
+def _parts(field: Field, foreground: NDArray[np.bool_]) -> Labels:
+    """A connected part for each place where many pixels of the foreground end together."""
+    ends = _carried(field, foreground)
+    crowd = np.bincount(ends, minlength=foreground.size).reshape(foreground.shape)
+    height = ndimage.gaussian_filter(crowd.astype(np.float32), _CROWD_PX, truncate=3)
+
+    def joins(peak: Any, way: Any) -> Any:
+        return way > (1 - _THINNER) * peak
+
+    crowds = join_shallow(basins(height, height > 0), height, joins)
+    found = np.zeros(foreground.shape, np.int32)
+    found[foreground] = crowds.ravel()[ends]
+    return whole(found)
 
 
 def _carried(field: Field, foreground: NDArray[np.bool_]) -> Indices:
     """The flat index of the pixel where each foreground pixel ends, in raster order."""
+    field = field / np.maximum(np.hypot(*field), _SURE)
     inside = np.flatnonzero(foreground).astype(np.int32)
     rank = np.zeros(foreground.size, np.int32)
     rank[inside] = np.arange(inside.size, dtype=np.int32)
@@ -123,14 +170,3 @@ def _step(
     row, column = np.where(moves_row, new_row, row), np.where(moves_column, new_column, column)
     at = np.where(moves_row, new_y, old_y) * np.int32(width) + np.where(moves_column, new_x, old_x)
     return row, column, at
-
-
-def _crowds(ends: Indices, shape: tuple[int, ...], *, dip: float, smoothing_px: float) -> Labels:
-    """A number for each place where many pixels end together, with its surroundings."""
-    crowd = np.bincount(ends, minlength=shape[0] * shape[1]).reshape(shape)
-    height = ndimage.gaussian_filter(crowd.astype(np.float32), smoothing_px, truncate=3)
-
-    def joins(peak: Any, way: Any) -> Any:
-        return way > (1 - dip) * peak
-
-    return join_shallow(basins(height, height > 0), height, joins)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from softlight.config import ModelSpec
+from softlight.config import ModelSpec, SplitConfig
 from softlight.data.loader import Decoded
 from softlight.data.samples import Progress
 from softlight.evaluate.instance import score_instances
@@ -17,9 +17,10 @@ from softlight.recipes.divide import Options, divide_cells
 FOREGROUND = (0.3, 0.4, 0.5, 0.6)
 DIPS = {
     "distance": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
-    "flow": (0.5, 0.65, 0.8, 0.9, 0.95),
+    "flow": (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
 }
-SMOOTHING_PX = {"distance": (0.7, 1.0, 2.0), "flow": (1.0, 1.5, 2.0)}
+SMOOTHING_PX = {"distance": (0.7, 1.0, 2.0), "flow": (0.0, 1.0)}
+UNTUNED = {"distance": SplitConfig(), "flow": SplitConfig(dip=1.0, smoothing_px=0.0)}
 
 
 def tune(
