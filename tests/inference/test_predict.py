@@ -6,7 +6,12 @@ from torch import nn
 
 from softlight.config import ModelConfig, ModelSpec, PredictConfig, PreprocessConfig
 from softlight.inference import predict
-from softlight.inference.predict import Segmenter, class_map, foreground_probability
+from softlight.inference.predict import (
+    Segmenter,
+    cell_probability,
+    class_map,
+    foreground_probability,
+)
 from softlight.models.device import DeviceError
 from softlight.models.outputs import NetworkOutput
 from softlight.models.registry import build_model
@@ -180,7 +185,24 @@ def test_foreground_and_classes_of_probabilities():
     three = np.array([[[0.7, 0.4]], [[0.1, 0.2]], [[0.2, 0.4]]], np.float32)
     np.testing.assert_allclose(foreground_probability(three), [[0.3, 0.6]], atol=1e-6)
     assert class_map(three).tolist() == [[0, 2]]
-    assert class_map(three, threshold=0.25).tolist() == [[2, 2]]
+    assert class_map(three, threshold=0.25).tolist() == [[0, 2]]  # 0.7 * 0.25 > 0.2 * 0.75
+    assert class_map(three, threshold=0.2).tolist() == [[2, 2]]  # 0.7 * 0.2 < 0.2 * 0.8
+    torn = np.array([[[0.4]], [[0.35]], [[0.25]]], np.float32)
+    assert class_map(torn).tolist() == [[0]]  # the likeliest, though not likely
+
+
+def test_cells_are_what_is_not_membrane():
+    three = np.array([[[0.7, 0.1]], [[0.1, 0.8]], [[0.2, 0.1]]], np.float32)
+    np.testing.assert_allclose(
+        cell_probability(three, ("bg", "body", "nucleus")), [[0.3, 0.9]], atol=1e-6
+    )
+    tissue = ("cytoplasm", "membrane", "nucleus")
+    np.testing.assert_allclose(cell_probability(three, tissue), [[0.9, 0.2]], atol=1e-6)
+    one = np.array([[[0.2, 0.9]]], np.float32)
+    np.testing.assert_allclose(
+        cell_probability(one, ("background", "membrane")), [[0.8, 0.1]], atol=1e-6
+    )
+    np.testing.assert_allclose(cell_probability(one, ("membrane", "cell")), [[0.2, 0.9]], atol=1e-6)
 
 
 def test_neither_network_nor_image_is_changed():

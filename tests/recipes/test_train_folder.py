@@ -184,7 +184,7 @@ def test_three_classes(tmp_path: Path) -> None:
 def test_a_label_beyond_the_classes_names_the_image(tmp_path: Path) -> None:
     data = write_discs(tmp_path / "data", NAMES[:2], classes=3)
     write_labels(data / "labels" / "dish_b.tif", np.full((48, 48), 3))
-    with pytest.raises(DataError, match=r"dish_b holds the label 3"):
+    with pytest.raises(DataError, match=r"dish_b holds 3\. Correct the label image"):
         train_folder(three_classes(), data, tmp_path / "model")
 
 

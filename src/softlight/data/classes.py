@@ -90,7 +90,7 @@ class ClassesHeld:
         """Raise unless each part holds each class.
 
         Args:
-            parts: what is done, as "fold 1 of 5 trains on", and the samples.
+            parts: what is said of it before what it lacks, as "Fold 1 of 5 tests", and its samples.
         """
         for what, samples in parts:
             missing = set(range(len(self.classes)))

@@ -114,10 +114,14 @@ def decode(
     class_count: int,
     *,
     target: Target = "classes",
+    membrane: int | None = None,
     cache: Cache | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Decoded]:
-    """Every sample read, normalised and resized, ready for all epochs; in memory, or in a cache."""
+    """Every sample read, normalised and resized, ready for all epochs; in memory, or in a cache.
+
+    ``membrane`` is the value of the class that parts cells, where there is such a class.
+    """
     decoded, problems = [], []
     for index, sample in enumerate(samples):
         annotated = sample.read()
@@ -133,6 +137,8 @@ def decode(
         classes = to_classes(labels, class_count, name=sample.name)
         # Labels are single cells, but of several classes they are the classes: then pieces count.
         cells = labels if class_count == 2 else (labels > 0).astype(np.int32)
+        if membrane is not None:
+            cells = (labels != membrane).astype(np.int32)
         decoded.append(
             Decoded(
                 name=sample.name,

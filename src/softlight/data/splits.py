@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from softlight.config import DataConfig
 from softlight.data.samples import DataError, Sample, counted, listed
 
 By = Literal["group", "image"]
@@ -37,10 +38,28 @@ class Fold:
     note: str = ""
 
 
+def split_as(samples: Sequence[Sample], config: DataConfig, *, seed: int) -> Split:
+    """The split that the settings ask for: so many images, or a fraction of them."""
+    return split_fraction(
+        samples,
+        config.validation_fraction,
+        images=config.validation_images,
+        by=config.split_by,
+        seed=seed,
+    )
+
+
 def split_fraction(
-    samples: Sequence[Sample], fraction: float, *, by: By = "group", seed: int = 0
+    samples: Sequence[Sample],
+    fraction: float,
+    *,
+    images: int = 0,
+    by: By = "group",
+    seed: int = 0,
 ) -> Split:
     """A split whose validation part is about this fraction of the images, at least one.
+
+    With ``images`` it is that many in place of the fraction, where groups allow it.
 
     Whole groups (wells, movies) are held out. With a single group its images are cut in order, the
     last ones validating, because neighbours in time are nearly the same image. With a single image
@@ -49,6 +68,12 @@ def split_fraction(
     _need_samples(samples)
     if not 0 <= fraction < 1:
         raise DataError(f"The validation fraction is {fraction}; give one from 0 to below 1.")
+    if images and images >= len(samples):
+        raise DataError(
+            f"{counted(images, 'image')} cannot validate, for there are only {len(samples)} and at "
+            "least one must train. Ask for fewer (data.validation_images)."
+        )
+    fraction = images / len(samples) if images else fraction
     if len(samples) == 1 or fraction == 0:
         why = "There is one image" if len(samples) == 1 else "No image is held out (fraction 0)"
         note = (
@@ -56,7 +81,7 @@ def split_fraction(
             "not how good the model is on new images."
         )
         return Split(tuple(samples), tuple(samples), note)
-    wanted = min(max(1, round(fraction * len(samples))), len(samples) - 1)
+    wanted = images or min(max(1, round(fraction * len(samples))), len(samples) - 1)
     units = _units(samples, by)
     if len(units) == 1:
         ordered = _in_order(samples)

@@ -166,9 +166,9 @@ def _mean_of_defined(values: Sequence[float]) -> float:
     return float(np.mean(defined)) if defined else float("nan")
 
 
-def class_names(classes: Sequence[str]) -> list[str]:
+def class_names(classes: Sequence[str]) -> tuple[str, ...]:
     """The names as scores carry them: without blanks, all different, at least two."""
-    names = [name.strip().replace(" ", "_") for name in classes]
+    names = tuple(name.strip().replace(" ", "_") for name in classes)
     if len(names) < 2 or len(set(names)) < len(names):
         raise ScoreError(
             f"Classes are {list(classes)}; give two or more different names, background first."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from softlight.config import ModelSpec
+from softlight.data.classes import membrane_of
 from softlight.data.normalize import Preprocessor
 from softlight.inference.tiles import predict_tiled
 from softlight.models.device import choose_device, is_fast_in_bf16
@@ -217,10 +218,28 @@ def foreground_probability(probability: Array) -> Array:
     return first if len(probability) == 1 else 1 - first
 
 
+def cell_probability(probability: Array, classes: Sequence[str]) -> Array:
+    """The probability (Y, X) of being in a cell: not background, or where there is one, membrane.
+
+    A membrane parts the cells, whatever else is between it: their background is the membrane.
+    """
+    membrane = membrane_of(classes)
+    if membrane is None:
+        return foreground_probability(probability)
+    if len(probability) > 1:
+        return 1 - probability[membrane]
+    first: Array = probability[0]  # of the second class
+    return 1 - first if membrane == 1 else first
+
+
 def class_map(probability: Array, *, threshold: float = 0.5) -> NDArray[np.uint8]:
-    """The class (Y, X) of each pixel: foreground by the threshold, then the likeliest."""
-    foreground: NDArray[np.bool_] = foreground_probability(probability) >= threshold
-    if len(probability) == 1:
-        return foreground.astype(np.uint8)
-    likeliest = probability[1:].argmax(0) + 1
-    return np.where(foreground, likeliest, 0).astype(np.uint8)
+    """The class (Y, X) of each pixel: of two by the threshold, of more the likeliest.
+
+    Of more than two, a threshold other than one half weighs the background: it is taken where its
+    probability, times the threshold, is above that of every other class times the rest.
+    """
+    if len(probability) <= 2:
+        return (foreground_probability(probability) >= threshold).astype(np.uint8)
+    others = probability[1:]
+    foreground = others.max(0) * (1 - threshold) >= probability[0] * threshold
+    return np.where(foreground, others.argmax(0) + 1, 0).astype(np.uint8)

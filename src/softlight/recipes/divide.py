@@ -9,8 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from softlight.config import ModelSpec
+from softlight.data.classes import are_values, cell_pixels
 from softlight.evaluate.calibration import Beta
-from softlight.inference.predict import Segmenter, class_probability, foreground_probability
+from softlight.inference.predict import (
+    Segmenter,
+    cell_probability,
+    class_map,
+    class_probability,
+)
 from softlight.instances.distance import cell_scores, split_by_distance
 from softlight.instances.flows import split_by_flow
 from softlight.instances.split import split_components, split_touching
@@ -40,10 +46,12 @@ class Found(NamedTuple):
         labels: (Y, X), 1 to n.
         scores: of the labels 1 to n: the probability that each is right, where the model learned
             to tell; else how sure the network is.
+        classes: (Y, X), the class of each pixel, of a model that tells more than cells; else None.
     """
 
     labels: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float64]
+    classes: npt.NDArray[np.int32] | None = None
 
 
 def find_cells(
@@ -59,8 +67,23 @@ def find_cells(
     """
     maps = segmenter.maps(image, pixel_size_um=pixel_size_um, flips=options.flips)
     scale = segmenter.scale_for(maps.shape[1:], pixel_size_um)
-    labels = divide_cells(maps, segmenter.spec, options, scale=scale)
-    return Found(labels, probabilities(raw_scores(maps, labels, segmenter.spec), segmenter.spec))
+    spec = segmenter.spec
+    labels = divide_cells(maps, spec, options, scale=scale)
+    scores = probabilities(raw_scores(maps, labels, spec), spec)
+    return Found(labels, scores, classes_of(maps, spec, options) if tells_classes(spec) else None)
+
+
+def tells_classes(spec: ModelSpec) -> bool:
+    """Whether the model tells more than cells: three classes and on, or membranes."""
+    return spec.target == "classes" and are_values(spec.classes)
+
+
+def classes_of(
+    maps: npt.NDArray[np.float32], spec: ModelSpec, options: Options
+) -> npt.NDArray[np.int32]:
+    """The class of each pixel (Y, X) in the outputs (K, Y, X) of a network."""
+    threshold = spec.threshold if options.threshold is None else options.threshold
+    return class_map(class_probability(maps, spec), threshold=threshold).astype(np.int32)
 
 
 def label_cells(
@@ -88,7 +111,10 @@ def divide_cells(
     min_area = options.min_area_px
     if min_area is None:
         min_area = round(spec.min_area_px / scale**2)
-    foreground = foreground_probability(class_probability(maps, spec))
+    foreground = _in_cells(maps, spec)
+    if tells_classes(spec):  # cells are made of classes, so that these add up to them
+        inside = cell_pixels(classes_of(maps, spec, options), spec.classes)
+        foreground = np.where(inside, np.maximum(foreground, threshold), 0).astype(np.float32)
     if not options.touching:
         return split_components(foreground >= threshold, min_area_px=min_area)
     if spec.target == "distance":
@@ -107,7 +133,7 @@ def divide_cells(
             foreground,
             maps[1:],
             foreground_threshold=threshold,
-            dip=spec.split.dip,
+            dip=spec.split.dip / scale,  # of a landscape whose slope is 1 at most
             smoothing_px=spec.split.smoothing_px / scale,
             min_area_px=min_area,
         )
@@ -132,7 +158,7 @@ def raw_scores(
     """
     if spec.target != "distance":
         return surenesses(maps, labels, spec)
-    foreground = foreground_probability(class_probability(maps, spec))
+    foreground = _in_cells(maps, spec)
     steep = np.sqrt(np.maximum(_means(maps[1] ** 2, labels) - _means(maps[1], labels) ** 2, 0))
     return np.clip(_means(foreground, labels), 0, 1) * np.clip(steep / CONE, 0, 1)
 
@@ -145,13 +171,18 @@ def surenesses(
     Of a network with flow, the mean foreground times the mean length of the vectors, which agree
     where it is sure; of one with foreground only, how far that is from undecided.
     """
-    foreground = foreground_probability(class_probability(maps, spec))
+    foreground = _in_cells(maps, spec)
     if spec.target == "distance":
         return cell_scores(labels, foreground, maps[1])
     within = _means(foreground, labels)
     if spec.target == "flow":
         return np.clip(within * _means(np.hypot(maps[1], maps[2]), labels), 0, 1)
     return np.clip(2 * within - 1, 0, 1)
+
+
+def _in_cells(maps: npt.NDArray[np.float32], spec: ModelSpec) -> npt.NDArray[np.float32]:
+    """The probability (Y, X) of being in a cell."""
+    return cell_probability(class_probability(maps, spec), spec.classes)
 
 
 def probabilities(scores: npt.NDArray[np.float64], spec: ModelSpec) -> npt.NDArray[np.float64]:

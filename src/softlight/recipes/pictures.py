@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 
 from softlight.config import ModelSpec, Recipe
+from softlight.data.classes import ignoring
 from softlight.data.splits import Split
 from softlight.inference.predict import Segmenter, class_map
 from softlight.report.figures import curves_figure, preview, write_picture
@@ -52,7 +53,8 @@ class TrainingPictures(RunPictures):
     def __init__(self, folder: Path, recipe: Recipe, split: Split) -> None:
         super().__init__(folder)
         chosen = (split.validation or split.train)[:PREVIEWED]
-        self._images = [(sample.name, sample.read()) for sample in chosen]
+        ignored = recipe.data.ignore_value
+        self._images = [(sample.name, ignoring(sample, ignored).read()) for sample in chosen]
         self._spec = ModelSpec(
             name=recipe.name,
             classes=recipe.classes,

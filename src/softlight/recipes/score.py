@@ -13,13 +13,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from softlight.config import ConfigError
+from softlight.data.classes import are_values, ignoring, membrane_of
 from softlight.data.loader import to_classes
 from softlight.data.samples import Annotated, DataError, Progress, Sample, listed
 from softlight.data.single_cells import has_single_cells, is_binary
 from softlight.evaluate.instance import score_instances
-from softlight.evaluate.pixel import score_pixels
+from softlight.evaluate.membrane import membrane_scores
+from softlight.evaluate.pixel import class_names, score_pixels
 from softlight.evaluate.table import per_image_table
-from softlight.inference.predict import Segmenter, class_map, class_probability
+from softlight.inference.predict import (
+    Segmenter,
+    cell_probability,
+    class_map,
+    class_probability,
+)
 from softlight.io.folder import frame_files
 from softlight.io.labels import read_labels
 from softlight.recipes.divide import Options, divide_cells, probabilities, raw_scores
@@ -41,6 +48,7 @@ class Scored:
     scores: dict[str, float]
     cells: Labels | None = None  # (Y, X) what was predicted, cell by cell, where that is scored
     sureness: npt.NDArray[np.float64] | None = None  # of the labels 1 to n: how surely right
+    classes: tuple[str, ...] = ("background", "cell")  # their names by index
 
 
 def score_network(
@@ -64,6 +72,7 @@ def score_network(
         progress: told (done, total).
         note: told why single cells are not scored, and which images were resized.
     """
+    samples = [ignoring(sample, segmenter.spec.ignore_value) for sample in samples]
     cells_too = _scores_cells(samples, segmenter.spec.classes, instances, note)
     scored = []
     for index, sample in enumerate(samples):
@@ -92,6 +101,7 @@ def score_network(
             tolerance_px=boundary_tolerance_px,
             cells=cells,
             sureness=sureness,
+            probability=probability,
         )
         item.scores["loss"] = cross_entropy(probability, item.truth, annotated.valid)
         scored.append(item)
@@ -165,11 +175,11 @@ def _scores_cells(
         raise ConfigError(f"instances is {instances!r}; it must be auto, yes or no.")
     if instances == "no":
         return False
-    if len(classes) > 2:
+    if are_values(classes):
         if instances == "yes":
             raise DataError(
-                f"Single cells cannot be scored with {len(classes)} classes: labels are then "
-                "classes, not cells. Leave out --instances yes, or the classes."
+                f"Single cells cannot be scored with the classes {', '.join(classes)}: labels are "
+                "then classes, not cells. Leave out --instances yes, or the classes."
             )
         return False
     if all(is_binary(sample) for sample in samples):
@@ -240,6 +250,7 @@ def _score(
     tolerance_px: float,
     cells: Labels | None,
     sureness: npt.NDArray[np.float64] | None = None,
+    probability: npt.NDArray[np.float32] | None = None,
 ) -> Scored:
     truth = to_classes(annotated.labels, len(classes), name=sample.name)
     if predicted.shape != truth.shape:
@@ -254,6 +265,16 @@ def _score(
         classes=tuple(classes),
         boundary_tolerance_px=tolerance_px,
     )
+    membrane = membrane_of(classes)
+    if membrane is not None:
+        scores |= membrane_scores(
+            predicted == membrane,
+            truth == membrane,
+            valid=annotated.valid,
+            probability=None if probability is None else 1 - cell_probability(probability, classes),
+        )
     if cells is not None:
         scores |= score_instances(annotated.labels, cells, valid=annotated.valid)
-    return Scored(sample, annotated, truth, predicted, scores, cells, sureness)
+    return Scored(
+        sample, annotated, truth, predicted, scores, cells, sureness, class_names(classes)
+    )

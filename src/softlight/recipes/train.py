@@ -22,6 +22,7 @@ from softlight.config import (
     to_toml,
 )
 from softlight.data.augment import Augmenter
+from softlight.data.classes import ClassesHeld, are_values, ignoring, membrane_of
 from softlight.data.degrade import worsened
 from softlight.data.degraded import degraded_samples
 from softlight.data.loader import Cache, Change, Decoded, TrainingBatches, count_classes, decode
@@ -44,7 +45,6 @@ from softlight.training.engine import CHECKPOINT, FitResult, Trainer, check_moni
 from softlight.training.restore import RestoreTask
 from softlight.training.tasks import CellsTask, SegmentationTask, Task
 
-MOST_VALIDATED = 24  # images held out that are looked at after each epoch
 MOST_TUNED = 12  # images that the thresholds are tried on
 MOST_REVISITED = 4  # training images, where none is held out: they only show that training works
 SPECK = 0.05  # of the median cell's area: smaller pieces are not taken for cells
@@ -88,6 +88,7 @@ def train(
     """
     run = out / RUN_FOLDER
     _check_parts(recipe)
+    split = _known(recipe, split)
     _claim(recipe, split, run, resume=resume)
     preprocessor = Preprocessor(recipe.preprocess, in_channels=recipe.model.in_channels)
     names = {sample.name for sample in split.train}
@@ -100,6 +101,7 @@ def train(
             preprocessor,
             len(recipe.classes),
             target=recipe.target,
+            membrane=membrane_of(recipe.classes),
             cache=cache,
             progress=decoding,
         )
@@ -116,13 +118,14 @@ def train(
             directions=recipe.target == "flow",
             change=_change(recipe),
         )
-        judges = spread(held_out, MOST_VALIDATED) if held_out else spread(training, MOST_REVISITED)
+        looked_at = recipe.data.judged_images
+        judges = spread(held_out, looked_at) if held_out else spread(training, MOST_REVISITED)
         if recipe.target == "image":
             judges = puzzles(judges, recipe)
-        result = trainer.fit(batches, judges, resume=resume)
-        spec = _spec(recipe, training, len(held_out), provenance or {})
         else:
             judges = worse_copies(judges, recipe)
+        result = trainer.fit(batches, judges, resume=resume)
+        spec = _spec(recipe, training, len(held_out), provenance or {})
         if recipe.target not in ("classes", "image"):
             judges = worse_copies(spread(held_out or training, MOST_TUNED), recipe)
             for callback in callbacks:
@@ -148,6 +151,21 @@ def check_finds_cells(recipe: Recipe) -> None:
             f"The recipe {recipe.name!r} restores images and finds no cells; images without "
             "annotation are learned from by softlight pretrain."
         )
+
+
+def _known(recipe: Recipe, split: Split) -> Split:
+    """The split without the labels that are to be ignored; a DataError where a class is missing."""
+    ignored = recipe.data.ignore_value
+    known = replace(
+        split,
+        train=tuple(ignoring(sample, ignored) for sample in split.train),
+        validation=tuple(ignoring(sample, ignored) for sample in split.validation),
+    )
+    if are_values(recipe.classes):
+        held = ClassesHeld(recipe.classes)
+        held.check_values([*known.train, *known.validation])
+        held.check_parts([("Training has", known.train)])
+    return known
 
 
 def has_checkpoint(out: Path) -> bool:
@@ -245,6 +263,8 @@ def _task(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int64]) -> Ta
     """The task of the recipe's target with this loss, and classes that come so often."""
     task = _task_of_target(loss, recipe, counts)
     task.auxiliary_weight = loss.auxiliary_weight
+    task.restored = LOSSES[loss.restored]
+    task.restored_weight = loss.restored_weight
     return task
 
 
@@ -262,8 +282,6 @@ def _task_of_target(loss: LossConfig, recipe: Recipe, counts: npt.NDArray[np.int
 
 def _balanced(recipe: Recipe, counts: npt.NDArray[np.int64]) -> Callable[[], Task]:
     """How to build the task that a network stuck in one class is restarted with."""
-    task.restored = LOSSES[loss.restored]
-    task.restored_weight = loss.restored_weight
     alone = recipe.model.out_channels == 1 or recipe.target != "classes"
     pixel = "bce" if alone else "cross_entropy"
     terms = (LossTerm(name=pixel), LossTerm(name="tversky", alpha=0.3, beta=0.7))
@@ -297,6 +315,8 @@ def _spec(
         classes=recipe.classes,
         model=recipe.model,
         target=recipe.target,
+        degrade=recipe.degrade,
+        ignore_value=recipe.data.ignore_value,
         preprocess=recipe.preprocess,
         predict=recipe.predict,
         pixel_size_um=float(np.median(sizes)) if sizes else None,
@@ -315,7 +335,6 @@ def _spec(
 
 def _card(spec: ModelSpec, result: FitResult) -> str:
     """The card with what the run knows; figures only of images that were held out."""
-        degrade=recipe.degrade,
     known = spec.provenance
     held_out = int(known["validation_images"])
     begun = known.get("started_from")

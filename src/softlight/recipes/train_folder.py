@@ -8,7 +8,7 @@ from typing import Any
 
 from softlight.config import Recipe, with_settings
 from softlight.data.sets import open_dataset
-from softlight.data.splits import split_fraction, split_list, spread
+from softlight.data.splits import split_as, split_list, spread
 from softlight.recipes.advise import advise
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import training_page
@@ -65,12 +65,7 @@ def train_folder(
     check_finds_cells(chosen)
     samples = spread(dataset.samples, chosen.data.images)
     if validation is None:
-        split = split_fraction(
-            samples,
-            chosen.data.validation_fraction,
-            by=chosen.data.split_by,
-            seed=chosen.train.seed,
-        )
+        split = split_as(samples, chosen.data, seed=chosen.train.seed)
     else:
         split = split_list(samples, validation)
     note(split.note)

@@ -22,6 +22,7 @@ from softlight.config import (
     TrustConfig,
 )
 from softlight.data.cells import median_cell_diameter
+from softlight.data.classes import cell_pixels
 from softlight.data.samples import Progress, Sample
 from softlight.data.single_cells import has_single_cells, is_binary
 from softlight.data.splits import spread
@@ -38,7 +39,7 @@ from softlight.evaluate.intervals import fit_confluence_error, fit_count_error
 from softlight.evaluate.matching import known_cells
 from softlight.inference.predict import Segmenter
 from softlight.measure.traits import fingerprint_of
-from softlight.recipes.divide import Options, divide_cells, raw_scores
+from softlight.recipes.divide import Options, divide_cells, raw_scores, tells_classes
 from softlight.recipes.scale import learn_size
 from softlight.recipes.suspect import traits_for
 
@@ -114,6 +115,8 @@ def judge_images(
         scale = segmenter.scale_for(annotated.image.shape, size)
         labels = divide_cells(maps, spec, Options(), scale=scale)
         truth, valid = annotated.labels, annotated.valid
+        if tells_classes(spec):
+            truth = cell_pixels(truth, spec.classes).astype(np.int32)
         cells, true_cells = Judged(np.zeros(0), np.zeros(0, np.bool_)), math.nan
         if single and not is_binary(sample):
             cells = judge_cells(truth, labels, raw_scores(maps, labels, spec), valid=valid)

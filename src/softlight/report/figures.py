@@ -28,6 +28,7 @@ __all__ = [
     "side_by_side",
     "to_jpeg",
     "to_png",
+    "with_legend",
     "write_picture",
 ]
 
@@ -89,7 +90,7 @@ def error_map(
     if not legend:
         return picture
     unknown = [UNKNOWN_LEGEND] if valid is not None and not valid.all() else []
-    return _with_legend(picture, [*ERROR_LEGEND, *unknown])
+    return with_legend(picture, [*ERROR_LEGEND, *unknown])
 
 
 def side_by_side(pictures: Sequence[tuple[str, Pixels]]) -> Pixels:
@@ -191,7 +192,7 @@ def _write(picture: Pixels, text: str, at: tuple[int, int], text_px: int) -> Pix
     return np.asarray(canvas)
 
 
-def _with_legend(picture: Pixels, entries: Sequence[tuple[Colour, str]]) -> Pixels:
+def with_legend(picture: Pixels, entries: Sequence[tuple[Colour, str]]) -> Pixels:
     """The picture on a white strip with a coloured square before each text."""
     text_px = _text_px(picture.shape[1])
     font = ImageFont.load_default(size=text_px)

@@ -27,6 +27,8 @@ MEASURES = (
     "precision",
     "recall",
     "pixel_accuracy",
+    "mdice",
+    "miou",
     "foreground",
     "foreground_true",
 )
@@ -37,27 +39,27 @@ class Task(ABC):
 
     measures: tuple[str, ...]  # what ``validate`` gives
     auxiliary_weight = 1.0  # of each output beside the last one
-
-    def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
     restored: MapLoss = staticmethod(mse)  # of the image that a part restores, by what it was
     restored_weight = 1.0
+
+    def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """The named losses of one batch; ``loss`` is the one to minimise.
 
         What the network's parts say costs as much as what it says in the end, times their weight.
+        So does the image that a part restores, where it is known what it was.
         """
         output: NetworkOutput = network(batch.image)
-        So does the image that a part restores, where it is known what it was.
         total, named = self.cost(output.logits, batch)
         for name, logits in (output.auxiliary or {}).items():
             part, _ = self.cost(logits, batch)
             total = total + self.auxiliary_weight * part
             named = {**named, name: part.detach()}
-        return {"loss": total, **named}
-
         if output.restored is not None and batch.clean is not None and self.restored_weight:
             part = self.restored(output.restored, batch.clean, batch.weight)
             total = total + self.restored_weight * part
             named = {**named, "restored": part.detach()}
+        return {"loss": total, **named}
+
     @abstractmethod
     def cost(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
         """What these outputs cost, in all and by name."""
@@ -103,7 +105,11 @@ class SegmentationTask(Task):
         move: Callable[[Batch], Batch],
         autocast: Callable[[], Any],
     ) -> dict[str, float]:
-        """The MEASURES over whole images; Dice and IoU are means over the images."""
+        """The MEASURES over whole images.
+
+        Dice and IoU are means over the images, without the background; mdice and miou are means
+        over all classes with it, the pixels of all images counted together.
+        """
         network.eval()
         totals = torch.zeros(self.class_count, self.class_count, dtype=torch.int64)
         losses, dices, ious = [], [], []
@@ -127,6 +133,8 @@ class SegmentationTask(Task):
             "precision": positive / (positive + excess) if positive + excess else math.nan,
             "recall": positive / (positive + missed) if positive + missed else math.nan,
             "pixel_accuracy": int(totals.diagonal().sum()) / pixels,
+            "mdice": _mean_of_classes(totals, _dice),
+            "miou": _mean_of_classes(totals, _iou),
             "foreground": 1 - int(totals[:, 0].sum()) / pixels,
             "foreground_true": 1 - int(totals[0].sum()) / pixels,
         }
@@ -171,8 +179,11 @@ class CellsTask(SegmentationTask):
         return super().predict(logits[:, :1])
 
 
-def _foreground(matrix: torch.Tensor) -> list[tuple[int, int, int]]:
-    """True positives, false positives and false negatives of every class but the background."""
+Counts = tuple[int, int, int]  # true positives, false positives, false negatives
+
+
+def _counts(matrix: torch.Tensor) -> list[Counts]:
+    """What was right, too much and missed of every class, the background first."""
     return [
         (
             int(matrix[c, c]),
@@ -183,23 +194,36 @@ def _foreground(matrix: torch.Tensor) -> list[tuple[int, int, int]]:
     ]
 
 
+def _foreground(matrix: torch.Tensor) -> list[Counts]:
+    """The same of every class but the background."""
+    return _counts(matrix)[1:]
+
+
 def _mean(values: list[float]) -> float:
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 
 
+def _dice(counts: Counts) -> float:
+    tp, fp, fn = counts
+    return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else math.nan
+
+
+def _iou(counts: Counts) -> float:
+    tp, fp, fn = counts
+    return tp / (tp + fp + fn) if tp + fp + fn else math.nan
+
+
 def _mean_dice(matrix: torch.Tensor) -> float:
     """2 TP / (2 TP + FP + FN), mean over the foreground classes that occur; nan where none does."""
-    return _mean(
-        [
-            2 * tp / (2 * tp + fp + fn) if tp + fp + fn else math.nan
-            for tp, fp, fn in _foreground(matrix)
-        ]
-    )
+    return _mean([_dice(counts) for counts in _foreground(matrix)])
 
 
 def _mean_iou(matrix: torch.Tensor) -> float:
     """TP / (TP + FP + FN), mean over the foreground classes that occur; nan where none does."""
-    return _mean(
-        [tp / (tp + fp + fn) if tp + fp + fn else math.nan for tp, fp, fn in _foreground(matrix)]
-    )
+    return _mean([_iou(counts) for counts in _foreground(matrix)])
+
+
+def _mean_of_classes(matrix: torch.Tensor, score: Callable[[Counts], float]) -> float:
+    """The score's mean over all classes that occur, with the background."""
+    return _mean([score(counts) for counts in _counts(matrix)])
