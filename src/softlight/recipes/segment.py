@@ -14,17 +14,15 @@ import numpy as np
 import pandas as pd
 
 from softlight.data.samples import counted
-from softlight.evaluate.intervals import confluence_interval, count_interval
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
 from softlight.io.images import ImageError, Movie, find_images, open_movie
 from softlight.io.labels import label_writer, open_label_movie
 from softlight.io.zarr import write_ome_zarr
 from softlight.measure.morphology import measure_frame
-from softlight.recipes.divide import Found, Options, find_cells, right_cells
+from softlight.recipes.divide import Found, Options
+from softlight.recipes.finder import Begun, CellFinder, bounds
 from softlight.recipes.provenance import stamp
-from softlight.recipes.scale import fit_scale
-from softlight.recipes.suspect import faults_of, in_words
 
 COLUMNS = [
     "file",
@@ -65,9 +63,8 @@ class SegmentedFile:
     labels_path: Path | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     cells: list[pd.DataFrame] = field(default_factory=list)  # one row a cell, a table a frame
-    zoom: float = 1.0  # how many times it was enlarged for the network
+    begun: Begun = field(default_factory=Begun)  # what its first frame decided
     notes: list[str] = field(default_factory=list)  # what was decided
-    unlike: str = ""  # why the image is unlike the training images; empty if it is like them
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     sha256: str = ""
@@ -201,28 +198,21 @@ def _find_all(
     progress: Callable[[str, int, int], None] | None,
 ) -> None:
     """Labels of every frame in ``target``; tables, scale and doubts in the result."""
-    grey = segmenter.spec.model.in_channels == 1
-    size = movie.pixel_size_um
+    finder = CellFinder(movie, segmenter, options)
     with label_writer(target) as add:
         for frame in range(len(movie)):
-            image = movie.grey(frame) if grey else movie.frame(frame)
-            if frame == 0:
-                scaled = fit_scale(image, segmenter, options, pixel_size_um=size)
-                segmenter, result.zoom = scaled.segmenter, scaled.zoom
-                result.notes += [scaled.note] if scaled.note else []
-            found = find_cells(image, segmenter, options, size)
-            if frame == 0:
-                raw = movie.frame(0) if movie.colour else image
-                faults = faults_of(raw, segmenter, found.labels, pixel_size_um=size)
-                result.unlike = in_words(faults) if faults else ""
+            found = finder.find(frame)
+            assert finder.begun is not None
+            result.begun = finder.begun
             add(found.labels)
-            cells = measure_frame(found.labels, frame=frame, pixel_size_um=size)
+            cells = measure_frame(found.labels, frame=frame, pixel_size_um=movie.pixel_size_um)
             cells = cells[[name for name in CELL_COLUMNS if name in cells]]
             result.cells.append(cells.assign(score=found.scores))
-            known = not result.unlike
+            known = not result.begun.unlike
             result.rows.append(_row(result.source, frame, found, movie, segmenter, known=known))
             if progress is not None:
                 progress(result.source.name, frame + 1, len(movie))
+    result.notes += [result.begun.note] if result.begun.note else []
 
 
 def _describe(result: SegmentedFile, movie: Movie) -> None:
@@ -238,20 +228,12 @@ def _describe(result: SegmentedFile, movie: Movie) -> None:
 def _row(
     path: Path, frame: int, found: Found, movie: Movie, segmenter: Segmenter, *, known: bool
 ) -> dict[str, Any]:
-    """What one frame holds, sizes in pixels and where it is known in µm.
-
-    The intervals are nan where nothing was held out in training, and of an image that is unlike
-    those (``known`` is False): of such, nobody knows how wrong the model is.
-    """
+    """What one frame holds, sizes in pixels and where it is known in µm; ``known``: see bounds."""
     areas = np.bincount(found.labels.ravel())[1:]
     median = float(np.median(areas)) if areas.size else float("nan")
     size, interval = movie.pixel_size_um, movie.frame_interval_min
     confluence = float((found.labels > 0).mean())
-    trust = segmenter.spec.trust if known else None
-    counts = count_interval(
-        right_cells(found.scores, segmenter.spec), None if trust is None else trust.count
-    )
-    shares = confluence_interval(confluence, None if trust is None else trust.confluence)
+    sure = bounds(found.scores, confluence, segmenter.spec, known=known)
     return {
         "file": path.name,
         "frame": frame,
@@ -261,10 +243,10 @@ def _row(
         "median_area_px": median,
         "median_area_um2": float("nan") if size is None else median * size**2,
         "mean_score": float(found.scores.mean()) if areas.size else float("nan"),
-        "cells_low": counts[0],
-        "cells_high": counts[1],
-        "confluence_low": shares[0],
-        "confluence_high": shares[1],
+        "cells_low": sure.count_low,
+        "cells_high": sure.count_high,
+        "confluence_low": sure.confluence_low,
+        "confluence_high": sure.confluence_high,
     }
 
 
@@ -277,16 +259,14 @@ def _doubts(result: SegmentedFile, options: Options, segmenter: Segmenter) -> li
     name = result.source.name
     if empty == len(cells):
         found = f"No cell was found in {name}"
-        if result.unlike:
-            return [f"{found}. The image {result.unlike}"]
+        if result.begun.unlike:
+            return [f"{found}. The image {result.begun.unlike}"]
         return [
             f"{found}: no pixel has a foreground probability of {threshold:g} or more in a large "
             "enough piece. Look at the picture; if there are cells, check --axes and --channel, "
             "lower --threshold, or train on images like it."
         ]
-    doubts = []
-    if result.unlike:
-        doubts.append(f"Look at {name} before you trust its cells, for it {result.unlike}")
+    doubts = result.begun.doubt(name)
     if empty:
         doubts.append(f"{empty} of {len(cells)} frames of {name} have no cell.")
     if min(confluence) > 0.99:
@@ -304,7 +284,7 @@ def summary(results: Sequence[SegmentedFile]) -> list[dict[str, Any]]:
             "axes": result.axes,
             "cells": [row["cells"] for row in result.rows],
             "confluence": [row["confluence"] for row in result.rows],
-            "zoom": result.zoom,
+            "zoom": result.begun.zoom,
             "notes": result.notes,
             "labels": None if result.labels_path is None else str(result.labels_path),
             "warnings": result.warnings,

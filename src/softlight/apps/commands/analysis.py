@@ -136,10 +136,12 @@ def _cells(model: str | None, labels: Path | None, device: str) -> Segmenter | P
 
 def _how_to_resume(out: Path) -> Callable[[], str]:
     def advice() -> str:
+        from softlight.data.samples import counted
         from softlight.recipes.analysis.state import count_finished
 
-        done = count_finished(out)
-        what = f"{done} position{'' if done == 1 else 's'} finished and kept"
+        done, frames = count_finished(out)
+        begun = f", and {counted(frames, 'frame')} of the next" if frames else ""
+        what = f"{counted(done, 'position')} finished and kept{begun}"
         return f"{what}; give the same command with --resume to go on."
 
     return advice

@@ -17,6 +17,7 @@ from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
 from softlight.io.tables import join_tables, write_parquet, write_table
 from softlight.measure.plate import read_plate_map, wells_of
+from softlight.recipes.analysis.kept import KeptFrames
 from softlight.recipes.analysis.movie import Measured, analyze_movie, write_zarr
 from softlight.recipes.analysis.page import analysis_page
 from softlight.recipes.analysis.positions import Position, find_positions
@@ -116,7 +117,8 @@ def analyze(
         out: the run folder.
         settings: how to read, find, link and write.
         plate_map: a CSV that tells condition and dose of each well.
-        resume: go on with a run that stopped; finished positions are not done again.
+        resume: go on with a run that stopped; finished positions, and frames whose cells a model
+            found, are not done again.
         progress: told (position, frames done, frames in all).
         note: told what is being done.
     """
@@ -199,6 +201,7 @@ def _one(
             result.record, result.resumed = before, True
             return result
         forget(out, position.name)
+        kept = KeptFrames(folder_of(out, position.name), inputs)
         target = out / "labels" / f"{position.name}.tif"
         measured = analyze_movie(
             position,
@@ -206,6 +209,7 @@ def _one(
             target,
             settings=settings,
             only=only,
+            kept=kept,
             progress=None if progress is None else lambda *now: progress(position.name, *now),
         )
         write_zarr(
@@ -218,6 +222,7 @@ def _one(
             write_parquet(folder_of(out, position.name) / f"{name}.parquet", table)
         result.record = _facts(position, measured, inputs)
         record(out, position.name, result.record)
+        kept.clear()
     except (ValueError, OSError, MemoryError) as error:
         result.error = str(error) or f"{type(error).__name__} while analysing"
     return result

@@ -9,18 +9,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from softlight.measure.quality import blurred_frames, count_jumps
+from softlight.recipes.finder import Begun
 
 _CROWDED = 0.9
 _MOST_NAMED = 8
 
 
-def doubts(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
-    """Empty, blurred and crowded frames, jumps of the count, motion too fast for the interval."""
+def doubts(name: str, tables: dict[str, pd.DataFrame], *, unlike: Begun | None = None) -> list[str]:
+    """Images unlike the training's; empty, blurred and crowded frames; jumps of the count; motion.
+
+    Args:
+        name: of the movie.
+        tables: ``population``, ``growth``, ``rates``, ``tracks``.
+        unlike: what the first frame said of the movie.
+    """
+    unlike = unlike or Begun()
     population = tables["population"]
     marks = marked_frames(population)
     there = int((~population["missing"]).sum())
-    found = []
+    found = unlike.doubt(name)
     if len(marks["empty"]) == there:
+        if unlike.unlike:
+            return [f"No cell was found in {name}. The image {unlike.unlike}"]
         return [
             f"No cell was found in {name}. Look at the movie; if there are cells, check --axes and "
             "--channel, lower --threshold, or train on images like these."

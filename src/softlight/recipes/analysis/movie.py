@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,20 +18,17 @@ from softlight.measure.kinetics import track_kinetics
 from softlight.measure.morphology import measure_frame
 from softlight.measure.motion import motion_summary, msd_curve
 from softlight.measure.population import event_rates, population_growth, population_table
-from softlight.measure.quality import frame_quality
 from softlight.recipes.analysis.doubts import doubts
-from softlight.recipes.analysis.given_labels import labels_of
+from softlight.recipes.analysis.find import found_cells, measured_image, with_bounds
+from softlight.recipes.analysis.kept import KeptFrames
 from softlight.recipes.analysis.positions import Position
 from softlight.recipes.analysis.settings import AnalyzeSettings
-from softlight.recipes.divide import label_cells
-from softlight.recipes.scale import Scaled, fit_scale
 from softlight.track.lineage import build_lineage, division_table
 from softlight.track.movie import Tracked, track_cells
 from softlight.track.repair import COLUMNS as EDIT_COLUMNS
 from softlight.track.repair import repair
 
 Labels = NDArray[np.int32]
-Finder = Callable[[int, NDArray[Any]], Labels]  # the labels of a frame, from its number and pixels
 
 
 @dataclass
@@ -53,6 +49,7 @@ def analyze_movie(
     *,
     settings: AnalyzeSettings,
     only: bool,
+    kept: KeptFrames | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measured:
     """The tables of one position, and its labels in ``target``.
@@ -63,21 +60,29 @@ def analyze_movie(
         target: the label file.
         settings: everything else.
         only: whether it is the only position.
+        kept: frames whose cells were found before.
         progress: told (frames done, frames in all) while cells are found.
     """
     movie = position.open(settings.reading)
-    notes: list[str] = []
-    find = _finder(position, cells, movie, settings, only=only, notes=notes)
-    objects, frames = _find_cells(movie, find, target, progress)
+    found = found_cells(
+        position,
+        movie,
+        cells,
+        target,
+        options=settings.options,
+        only=only,
+        kept=kept,
+        progress=progress,
+    )
     tracked = track_cells(
-        objects,
+        found.objects,
         labels=open_label_movie(target),
         settings=settings.link,
         missing=movie.missing,
     )
     edits = pd.DataFrame(columns=EDIT_COLUMNS)
-    found = isinstance(cells, Segmenter)
-    if found if settings.repair is None else settings.repair:
+    by_model = isinstance(cells, Segmenter)
+    if by_model if settings.repair is None else settings.repair:
         tracked, edits = _mended(tracked, movie, target, settings)
     labels = open_label_movie(target)
     tables = {"objects": tracked.objects, "tracks": tracked.tracks, "edits": edits}
@@ -85,7 +90,11 @@ def analyze_movie(
         build_lineage(tracked.tracks), frame_interval_min=movie.frame_interval_min
     )
     tables |= motion_tables(tracked.objects, tracked.tracks, tracked.drift, movie)
-    tables |= population_tables(tracked.objects, tracked.tracks, frames, movie)
+    tables |= population_tables(tracked.objects, tracked.tracks, found.frames, movie)
+    if isinstance(cells, Segmenter):
+        tables["population"] = with_bounds(
+            tables["population"], tracked.objects, cells.spec, known=not found.begun.unlike
+        )
     links = [f"{position.name}: {note}" for note in tracked.notes if len(tracked.objects)]
     return Measured(
         movie=movie,
@@ -95,88 +104,21 @@ def analyze_movie(
             *movie.notes,
             *position.notes,
             *position.doubts(settings.reading),
-            *notes,
-            *doubts(position.name, tables),
+            *([found.begun.note] if found.begun.note else []),
+            *doubts(position.name, tables, unlike=found.begun),
             *links,
         ],
         learned=dict(tracked.learned),
     )
 
 
-def _finder(
-    position: Position,
-    cells: Segmenter | Path,
-    movie: Movie,
-    settings: AnalyzeSettings,
-    *,
-    only: bool,
-    notes: list[str],
-) -> Finder:
-    if isinstance(cells, Segmenter):
-        grey = cells.spec.model.in_channels == 1
-        sized: list[Scaled] = []  # by the first frame, for all
-
-        def segmented(t: int, frame: NDArray[Any]) -> Labels:
-            image = movie.grey(t) if grey and frame.ndim == 3 else frame
-            size = movie.pixel_size_um
-            if not sized:
-                sized.append(fit_scale(image, cells, settings.options, pixel_size_um=size))
-                notes.extend([sized[0].note] if sized[0].note else [])
-            return label_cells(image, sized[0].segmenter, settings.options, size)
-
-        return segmented
-    given = labels_of(position, cells, frames=len(movie), only=only)
-
-    def looked_up(t: int, frame: NDArray[Any]) -> Labels:
-        labels = given[t]
-        if labels.shape != frame.shape[:2]:
-            raise ValueError(
-                f"The labels of frame {t} of {position.name} are {labels.shape} and its image "
-                f"{frame.shape[:2]}; they must be of one size."
-            )
-        return labels
-
-    return looked_up
-
-
-def _find_cells(
-    movie: Movie,
-    find: Finder,
-    target: Path,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(the objects, one row a frame of what its image is like); the labels are in ``target``."""
-    tables: list[pd.DataFrame] = []
-    rows: list[dict[str, Any]] = []
-    blank = np.zeros(movie.shape[1:3], np.int32)
-    with label_writer(target) as add:
-        for t in range(len(movie)):
-            row: dict[str, Any] = {"frame": t, "missing": t in movie.missing}
-            labels = blank
-            if not row["missing"]:
-                raw = movie.frame(t)
-                labels = find(t, raw)
-                image = _measured_image(movie, t, raw)
-                tables.append(
-                    measure_frame(labels, image, frame=t, pixel_size_um=movie.pixel_size_um)
-                )
-                row |= frame_quality(image if image.ndim == 2 else image[..., 0])
-            add(labels)
-            rows.append(row)
-            if progress is not None:
-                progress(t + 1, len(movie))
-    return pd.concat(tables, ignore_index=True), pd.DataFrame(rows)
-
-
-def _measured_image(movie: Movie, t: int, raw: NDArray[Any]) -> NDArray[Any]:
-    """The frame whose grey values are measured: colours as grey, channels as they are."""
-    return movie.grey(t) if movie.colour else raw
-
-
 def _mended(
     tracked: Tracked, movie: Movie, target: Path, settings: AnalyzeSettings
 ) -> tuple[Tracked, pd.DataFrame]:
-    """(tracks of the mended labels, the log of edits); the labels in ``target`` are replaced."""
+    """(tracks of the mended labels, the log of edits); the labels in ``target`` are replaced.
+
+    A cell that was mended has no score: no network has seen it so.
+    """
     repaired = repair(open_label_movie(target), tracked)
     if repaired.edits.empty:
         return tracked, repaired.edits
@@ -187,20 +129,36 @@ def _mended(
         for t, labels in enumerate(repaired.labels):
             add(labels)
             if t in changed:
-                image = _measured_image(movie, t, movie.frame(t))
+                image = measured_image(movie, t)
                 tables.append(
                     measure_frame(labels, image, frame=t, pixel_size_um=movie.pixel_size_um)
                 )
-    objects = pd.concat(tables, ignore_index=True).sort_values(
-        ["frame", "label"], ignore_index=True
-    )
+    measured = pd.concat(tables, ignore_index=True)
+    measured = measured.sort_values(["frame", "label"], ignore_index=True)
+    if "score" in objects:
+        measured["score"] = _scores_of_untouched(measured, objects, repaired.edits)
     again = track_cells(
-        objects,
+        measured,
         labels=open_label_movie(target),
         settings=settings.link,
         missing=movie.missing,
     )
     return again, repaired.edits
+
+
+def _scores_of_untouched(
+    measured: pd.DataFrame, before: pd.DataFrame, edits: pd.DataFrame
+) -> NDArray[np.float64]:
+    """The score that each cell had before the repair; nan of those that an edit drew."""
+    drawn = {
+        (frame, int(label))
+        for frame, words in zip(edits["frame"].tolist(), edits["labels_after"], strict=True)
+        for label in str(words).split()
+    }
+    keys = zip(before["frame"].tolist(), before["label"].tolist(), strict=True)
+    known = dict(zip(keys, before["score"].tolist(), strict=True))
+    places = zip(measured["frame"].tolist(), measured["label"].tolist(), strict=True)
+    return np.array([np.nan if at in drawn else known.get(at, np.nan) for at in places])
 
 
 def motion_tables(

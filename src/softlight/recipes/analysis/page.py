@@ -250,7 +250,12 @@ def _frame_notes(population: pd.DataFrame) -> list[str]:
         if row["missing"]:
             notes.append(f"{when}: missing")
         else:
-            notes.append(f"{when}: {row['count']:.0f} cells, confluence {row['confluence']:.1%}")
+            cells, cover = f"{row['count']:.0f}", f"{row['confluence']:.1%}"
+            if np.isfinite(row.get("count_low", np.nan)):
+                cells += f" ({row['count_low']:.0f} to {row['count_high']:.0f})"
+            if np.isfinite(row.get("confluence_low", np.nan)):
+                cover += f" ({row['confluence_low']:.0%} to {row['confluence_high']:.0%})"
+            notes.append(f"{when}: {cells} cells, confluence {cover}")
     return notes
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
+from softlight.recipes.analysis.kept import count_kept
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.provenance import stamp
 
@@ -79,9 +80,11 @@ def finished(out: Path, name: str, inputs: dict[str, str]) -> dict[str, Any] | N
     return record if record.get("inputs") == inputs else None
 
 
-def count_finished(out: Path) -> int:
-    """How many positions of a run folder are done."""
-    return len(list((out / POSITIONS).glob(f"*/{RECORD}")))
+def count_finished(out: Path) -> tuple[int, int]:
+    """(how many positions of a run folder are done, how many frames of the others are kept)."""
+    done = {path.parent for path in (out / POSITIONS).glob(f"*/{RECORD}")}
+    begun = [path for path in (out / POSITIONS).glob("*") if path not in done]
+    return len(done), sum(map(count_kept, begun))
 
 
 def record(out: Path, name: str, facts: dict[str, Any]) -> None:

@@ -1,0 +1,153 @@
+"""The cells of every frame of a position: from a model or from given labels, and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from softlight.config import ModelSpec
+from softlight.inference.predict import Segmenter
+from softlight.io.images import Movie
+from softlight.io.labels import label_writer
+from softlight.measure.morphology import measure_frame
+from softlight.measure.quality import frame_quality
+from softlight.recipes.analysis.given_labels import labels_of
+from softlight.recipes.analysis.kept import KeptFrames
+from softlight.recipes.analysis.positions import Position
+from softlight.recipes.divide import Options
+from softlight.recipes.finder import Begun, Bounds, CellFinder, bounds
+
+Scores = NDArray[np.float64]
+Find = Callable[[int], tuple[NDArray[np.int32], Scores | None]]  # labels and scores of a frame
+
+
+class FoundCells(NamedTuple):
+    """What was found in all frames; the labels are in their file.
+
+    Attributes:
+        objects: one row a cell and frame; with ``score`` where a model found them.
+        frames: one row a frame: whether it is missing, and what its image is like.
+        begun: what the first frame said of the movie; nothing where labels were given.
+    """
+
+    objects: pd.DataFrame
+    frames: pd.DataFrame
+    begun: Begun
+
+
+def found_cells(
+    position: Position,
+    movie: Movie,
+    cells: Segmenter | Path,
+    target: Path,
+    *,
+    options: Options,
+    only: bool,
+    kept: KeptFrames | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> FoundCells:
+    """The cells of a position, measured; their labels are written to ``target``.
+
+    Args:
+        position: what is read.
+        movie: its frames.
+        cells: the model that finds the cells, or where their labels lie.
+        target: the label file.
+        options: how foreground becomes labels.
+        only: whether it is the only position.
+        kept: frames that were found before, and where those found now are kept.
+        progress: told (frames done, frames in all).
+    """
+    if isinstance(cells, Segmenter):
+        finder = CellFinder(movie, cells, options, begun=None if kept is None else kept.begun)
+        objects, frames = _measured(movie, _searching(finder, kept), target, progress)
+        return FoundCells(objects, frames, finder.begun or Begun())
+    given = _looking_up(position, cells, movie, only=only)
+    return FoundCells(*_measured(movie, given, target, progress), Begun())
+
+
+def _searching(finder: CellFinder, kept: KeptFrames | None) -> Find:
+    def find(t: int) -> tuple[NDArray[np.int32], Scores | None]:
+        found = None if kept is None else kept.frame(t)
+        if found is None:
+            found = finder.find(t)
+            if kept is not None:
+                assert finder.begun is not None
+                kept.keep(t, found, finder.begun)
+        return found
+
+    return find
+
+
+def _looking_up(position: Position, given: Path, movie: Movie, *, only: bool) -> Find:
+    labels = labels_of(position, given, frames=len(movie), only=only)
+
+    def look_up(t: int) -> tuple[NDArray[np.int32], None]:
+        found = labels[t]
+        if found.shape != tuple(movie.shape[1:3]):
+            raise ValueError(
+                f"The labels of frame {t} of {position.name} are {found.shape} and its image "
+                f"{tuple(movie.shape[1:3])}; they must be of one size."
+            )
+        return found, None
+
+    return look_up
+
+
+def _measured(
+    movie: Movie, find: Find, target: Path, progress: Callable[[int, int], None] | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(the objects, one row a frame of what its image is like); the labels are in ``target``."""
+    tables: list[pd.DataFrame] = []
+    rows: list[dict[str, Any]] = []
+    blank = np.zeros(movie.shape[1:3], np.int32)
+    with label_writer(target) as add:
+        for t in range(len(movie)):
+            row: dict[str, Any] = {"frame": t, "missing": t in movie.missing}
+            labels = blank
+            if not row["missing"]:
+                labels, scores = find(t)
+                image = measured_image(movie, t)
+                objects = measure_frame(labels, image, frame=t, pixel_size_um=movie.pixel_size_um)
+                tables.append(objects if scores is None else objects.assign(score=scores))
+                row |= frame_quality(image if image.ndim == 2 else image[..., 0])
+            add(labels)
+            rows.append(row)
+            if progress is not None:
+                progress(t + 1, len(movie))
+    return pd.concat(tables, ignore_index=True), pd.DataFrame(rows)
+
+
+def measured_image(movie: Movie, t: int) -> NDArray[Any]:
+    """The frame whose grey values are measured: colours as grey, channels as they are."""
+    return movie.grey(t) if movie.colour else movie.frame(t)
+
+
+def with_bounds(
+    population: pd.DataFrame, objects: pd.DataFrame, spec: ModelSpec, *, known: bool
+) -> pd.DataFrame:
+    """The population with intervals of what each frame truly holds; nan where they are not known.
+
+    A mended cell has no score; the frames beside it vouch for it as for others of its frame.
+    """
+    scores = objects["score"].groupby(objects["frame"])
+    by_frame = {frame: part.fillna(part.mean()).fillna(1.0) for frame, part in scores}
+    rows = [
+        bounds(
+            by_frame.get(frame, pd.Series(dtype=float)).to_numpy(float), share, spec, known=known
+        )
+        for frame, share in zip(population["frame"], population["confluence"], strict=True)
+    ]
+    found = pd.DataFrame(rows, columns=list(Bounds._fields), index=population.index)
+    found[population["count"].isna()] = np.nan
+    table = population.copy()
+    for name in ("count", "confluence"):
+        for end in ("high", "low"):
+            column = f"{name}_{end}"
+            table.insert(list(table.columns).index(name) + 1, column, found[column])
+    return table
