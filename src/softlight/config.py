@@ -216,6 +216,7 @@ class TrainConfig(_Frozen):
     init: str = ""  # a model, by name or folder, whose weights are taken where they fit
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0  # running mean of weights; 0 = off
     auto_balance: bool = False  # reweight and restart when the network predicts one class only
+    trust: bool = True  # learn, when training ends, what scores and counts are worth
 
 
 class PredictConfig(_Frozen):

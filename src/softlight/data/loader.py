@@ -149,13 +149,13 @@ def decode(
                 cell_diameter_px=median_cell_diameter(cells),
                 labels=_kept(labels, cache) if target in TARGETS else None,
                 maps=_kept(TARGETS[target](labels), cache) if target in TARGETS else None,
+                levels=preprocessor.levels(annotated.image),
             )
         )
         if progress is not None:
             progress(index + 1, len(samples))
     if problems:
         raise DataError(problems[0] if len(problems) == 1 else _together(problems))
-                levels=preprocessor.levels(annotated.image),
     return decoded
 
 
@@ -185,19 +185,19 @@ def to_batch(
         for item in items
     ]
     maps = [item.maps for item in items if item.maps is not None]
+    clean = [item.clean for item in items if item.clean is not None]
     return Batch(
         image=torch.from_numpy(np.stack([item.image for item in items])),
         target=torch.from_numpy(np.stack([item.classes for item in items]).astype(np.int64)),
         weight=torch.from_numpy(np.stack(weights)),
         maps=torch.from_numpy(np.stack(maps)) if maps else None,
+        clean=torch.from_numpy(np.stack(clean)) if clean else None,
     )
-    clean = [item.clean for item in items if item.clean is not None]
 
 
 class TrainingBatches:
     """Augmented batches of one training set, prepared by a thread while the network works.
 
-        clean=torch.from_numpy(np.stack(clean)) if clean else None,
     Args:
         decoded: the images.
         augmenter: cuts and changes the crops.
@@ -270,13 +270,13 @@ class TrainingBatches:
             classes=item.classes.ravel()[source],
             valid=None if item.valid is None else item.valid.ravel()[source],
             maps=maps,
+            levels=item.levels,
         )
         return crop if self._change is None else self._change(crop, rng)
 
     def _prepare(self, epoch: int) -> Iterator[Batch]:
         order = self._order(epoch)
         size = self._config.batch_size
-            levels=item.levels,
         for start in range(0, len(order), size):
             indices = order[start : start + size]
             yield to_batch(

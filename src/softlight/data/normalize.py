@@ -103,6 +103,16 @@ class Preprocessor:
             )
         return _resize(probability.astype(np.float32), shape)
 
+    def unstretched(self, image: Float, raw: Raw) -> Float:
+        """The values (C, Y, X) that the stretch of this raw frame would bring to these."""
+        values = np.empty(image.shape, np.float32)
+        for channel, plane, out in zip(
+            self._channels(np.asarray(raw)), image, values, strict=True
+        ):
+            offset, scale = self._offset_and_scale(channel)
+            out[:] = plane * (scale if np.isfinite(scale) else 0.0) + offset
+        return values
+
     def scale_for(
         self, shape: tuple[int, int], pixel_size_um: float | None = None
     ) -> tuple[float, float]:

@@ -21,10 +21,11 @@ Progress = Callable[[int, int], None]
 
 _STAND_INS: dict[str, Modality] = {
     "livecell-unet": "phase",
+    "double-unet": "phase",
     "ctc-unet": "fluorescence",
     "is-this-cell-alive": "fluorescence",
 }
-_IMAGES = {"livecell-unet": 8, "ctc-unet": 8, "is-this-cell-alive": 4}
+_IMAGES = {"livecell-unet": 8, "double-unet": 8, "ctc-unet": 8, "is-this-cell-alive": 4}
 
 
 def simulate_movie(out: Path, scene: Scene, *, progress: Progress | None = None) -> None:

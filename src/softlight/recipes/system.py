@@ -99,6 +99,7 @@ class System:
         adapt: fits the recipe to a data set, as its number of classes.
         tables: further tables, by their captions; they are shown in place of the plain one.
         sections: what the report shows besides, as pictures.
+        quotes: the recipe that quotes the paper; empty is that of the first variant.
     """
 
     variants: tuple[Variant, ...]
@@ -107,8 +108,9 @@ class System:
     adapt: Adapt = _as_it_is
     tables: Tables | None = None
     sections: Pages | None = None
+    quotes: str = ""
 
     @property
     def paper(self) -> Recipe:
         """The recipe that quotes the paper."""
-        return load_recipe(self.variants[0].recipe)
+        return load_recipe(self.quotes or self.variants[0].recipe)

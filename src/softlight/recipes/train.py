@@ -131,7 +131,7 @@ def train(
             for callback in callbacks:
                 callback.noted(f"Thresholds are tried on {counted(len(judges), 'image')}.")
             spec = tune(Segmenter(result.network, spec), judges, progress=tuning)
-    if recipe.target != "image":  # which finds no cells
+    if recipe.target != "image" and recipe.train.trust:  # the first finds no cells
         if recipe.degrade is not None:
             every = [*degraded_samples(every, recipe.degrade)]
         of_training, held_apart = every[: len(split.train)], every[len(split.train) :]

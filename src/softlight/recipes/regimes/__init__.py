@@ -1,0 +1,1 @@
+"""The Double U-Net and what it is compared with: regimes, their scores, tables and pictures."""
