@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from softlight.apps.options import Channel
+
+TISSUES = 20  # images of --classes where --varied does not say how many
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +35,13 @@ def simulate(
         int,
         typer.Option(help="So many random scenes of one frame instead of a movie; 0 = a movie."),
     ] = 0,
+    classes: Annotated[
+        Literal["three-class", "membrane"] | None,
+        typer.Option(
+            help="Tissue with a class in each pixel instead: cytoplasm, membrane and nucleus, or "
+            "membrane alone; as many images as --varied says."
+        ),
+    ] = None,
     sets: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Another field, as photons=50."),
@@ -41,10 +50,30 @@ def simulate(
     """Make a movie with exact masks, tracks and lineage, or varied images to train on."""
     from softlight.apps.commands.training import parse_assignments
     from softlight.apps.progress import counting
-    from softlight.recipes.simulation import simulate_movie, simulate_varied
+    from softlight.recipes.simulation import simulate_classes, simulate_movie, simulate_varied
     from softlight.simulate.scene import MODALITIES, Scene, SceneError
 
     of_movies = [f"--{name}" for name in ("morphology", "frames", "cells") if _given(context, name)]
+    if classes is not None:
+        if _given(context, "modality"):
+            of_movies.insert(0, "--modality")
+        if of_movies or sets:
+            raise SceneError(
+                f"{', '.join([*of_movies, *(['--set'] if sets else [])])} would change nothing: "
+                "--classes draws all but the size and the seed at random. Leave it out."
+            )
+        with counting("Simulating") as progress:
+            names = simulate_classes(
+                classes,
+                out,
+                images=varied or TISSUES,
+                seed=seed,
+                size=(height, width),
+                progress=progress,
+            )
+        named = ", ".join(f"{value} {name}" for value, name in enumerate(names))
+        typer.echo(f"Images and classes ({named}): {out}")
+        return
     if varied and (of_movies or sets):
         raise SceneError(
             f"{', '.join([*of_movies, *(['--set'] if sets else [])])} would change nothing: "

@@ -1,4 +1,4 @@
-"""Verbs that train: train, crossval, reproduce, recipes."""
+"""Verbs that train: train, crossval, compare, reproduce, recipes."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
     app.command()(train)
     app.command()(crossval)
+    app.command()(compare)
     app.command()(reproduce)
     app.command()(recipes)
 
@@ -173,6 +174,9 @@ def crossval(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="Folder for the folds and the table.")],
     folds: Annotated[int, typer.Option("--folds", help="Parts, cut by well or movie.")] = 5,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="So many folds at a time, cores and GPUs divided.")
+    ] = 1,
     minutes: Minutes = None,
     epochs: Epochs = None,
     sets: Sets = None,
@@ -185,8 +189,9 @@ def crossval(
     from softlight.apps.progress import TrainingLines, say
     from softlight.config import with_settings
     from softlight.data.sets import open_dataset
+    from softlight.evaluate.classes import across_folds, in_percent
     from softlight.evaluate.table import markdown_table, summarize
-    from softlight.recipes.crossval import cross_validate
+    from softlight.recipes.crossval import class_scores_by_fold, cross_validate
     from softlight.recipes.library import load_recipe
 
     settings = chosen_settings(
@@ -201,11 +206,37 @@ def crossval(
             dataset,
             out,
             k=folds,
+            jobs=jobs,
             watch=lambda name: [TrainingLines(name)],
             note=say,
         )
     by = "cell_type" if "cell_type" in table else None
     typer.echo(markdown_table(summarize(table, by=by)))
+    classes = class_scores_by_fold(out)
+    if classes is not None:
+        say(f"Classes, the pixels of a fold together: mean ± sd over the {folds} folds")
+        typer.echo(markdown_table(in_percent(across_folds(classes))))
+
+
+def compare(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished crossval or evaluate.")],
+    baseline: Annotated[Path, typer.Argument(help="The one to compare it with.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Say whether one run is better than another on the same images, and how sure that is."""
+    import json
+
+    from softlight.apps.progress import say
+    from softlight.evaluate.table import markdown_table
+    from softlight.recipes.compare import compare_runs
+
+    found = compare_runs(run, baseline)
+    if as_json:
+        typer.echo(json.dumps(json.loads(found.table.to_json(orient="records")), indent=2))
+        return
+    typer.echo(markdown_table(found.table))
+    for note in found.notes:
+        say(note)
 
 
 def reproduce(
