@@ -4,16 +4,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from softlight.config import ConfigError, with_settings
+from softlight.config import ConfigError
 from softlight.recipes import reproduce as room
 from softlight.recipes.reproduce import SYSTEMS, reproduce
 from softlight.recipes.system import MEASURES, Runs, System, Variant
 from softlight.report.blocks import Section, Text
 
+KATO = ("mouse liver", "iRPE")  # whose figures are tested with the system
+
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "QUICK_MINUTES", 0.002)
+    monkeypatch.setattr(room, "QUICK_MINUTES", 0.01)
     small = {"data.samples_per_epoch": 2, "data.batch_size": 1, "model.width": 2}
     monkeypatch.setattr(room, "QUICK_SETTINGS", small)
 
@@ -60,7 +62,7 @@ def test_the_papers_figures_are_quoted() -> None:
         if (paper := load_recipe(name).paper) is not None
         for figure in paper.figures
     }
-    assert figures == {
+    assert {key: value for key, value in figures.items() if key[0] not in KATO} == {
         ("LIVECell test", "pixel_accuracy"): 0.9219,
         ("LIVECell test", "loss"): 0.2043,
         ("PhC-C2DL-PSC", "pixel_accuracy"): 0.9865,
@@ -103,18 +105,19 @@ def test_any_number_of_variants_on_several_sets(
 
     system = replace(
         _three_variants(tmp_path),
-        adapt=lambda recipe, _: with_settings(recipe, {"model.width": 3}),
+        adapt=lambda dataset, given: {"model.depth": len(dataset), "model.width": 5},
         tables=tables,
         sections=lambda runs: [Section("Pictures", [Text(f"of {len(runs)} sets")])],
     )
     monkeypatch.setattr(room, "SYSTEMS", {"several": system})
-    done = reproduce("several", tmp_path, quick=True)
+    done = reproduce("several", tmp_path, quick=True, settings={"model.width": 3})
     rows = done.table.set_index("what")["dice"]
     assert rows["gain of learned on a"] == pytest.approx(0.2)
     assert rows["gain of fixed on b"] == pytest.approx(0.1)
     assert [run.out for run in seen] == [tmp_path / "a", tmp_path / "b"]
     assert list(seen[0].recipes) == ["none", "fixed", "learned"]
-    assert seen[0].recipes["fixed"].model.ensemble == "fixed"
+    model = seen[0].recipes["fixed"].model
+    assert (model.ensemble, model.depth, model.width) == ("fixed", 4, 3)
     assert len(done.images) == 2 * 3 * 4
     assert list(done.tables) == ["Table I"]
     page = done.report.read_text(encoding="utf-8")

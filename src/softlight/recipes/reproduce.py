@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -14,14 +13,21 @@ from softlight.data.samples import DataSet
 from softlight.data.sets import open_dataset
 from softlight.evaluate.table import write_metrics
 from softlight.io.files import replacing
+from softlight.recipes.autoprep import AUTOPREP
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import reproduction_page
 from softlight.recipes.simulation import simulate_stand_in
 from softlight.recipes.system import Runs, System, Variant
 from softlight.training.callbacks import Callback
 
-QUICK_MINUTES = 0.25  # of training, each variant and fold
-QUICK_SETTINGS = {"data.samples_per_epoch": 16, "data.batch_size": 4, "model.width": 8}
+QUICK_MINUTES = 1.0  # of training, in all
+QUICK_FOLDS = 2
+QUICK_SETTINGS = {
+    "data.samples_per_epoch": 16,
+    "data.batch_size": 4,
+    "data.patch_px": 128,
+    "model.width": 8,
+}
 
 
 def _and_modern(name: str) -> System:
@@ -34,7 +40,8 @@ def _and_modern(name: str) -> System:
 
 
 SYSTEMS: Mapping[str, System] = {
-    name: _and_modern(name) for name in ("is-this-cell-alive", "ctc-unet", "livecell-unet")
+    **{name: _and_modern(name) for name in ("is-this-cell-alive", "ctc-unet", "livecell-unet")},
+    "autoprep": AUTOPREP,
 }
 
 
@@ -60,10 +67,10 @@ def reproduce(
     out: Path,
     *,
     data: Path | None = None,
-    minutes: float | None = None,
     folds: int | None = None,
     quick: bool = False,
     annotation: str = "auto",
+    settings: Mapping[str, object] | None = None,
     watch: Callable[[str], Sequence[Callback]] = lambda _: (),
     note: Callable[[str], None] = lambda _: None,
 ) -> Reproduction:
@@ -73,10 +80,11 @@ def reproduce(
         name: a system of SYSTEMS.
         out: one folder a variant and fold, and the tables.
         data: real images; None simulates what the system has in place of them.
-        minutes: of training, for each variant and fold; None takes each recipe's epochs.
-        folds: held out by well or movie; None is 3, or 2 with ``quick``.
+        folds: held out by well or movie; None is as the system says, mostly 3, or 2 with ``quick``.
         annotation: of a Challenge folder: auto, gold, silver or complete.
         quick: small networks and two folds, to see that all works; its figures mean little.
+        settings: replaced in every variant, by dotted name; with ``train.minutes`` each variant and
+            fold trains for so long, else as many epochs as its recipe says.
         watch: gives the callbacks of one fold by its name.
         note: told what begins and what was found.
     """
@@ -85,19 +93,24 @@ def reproduce(
             f"There is no published system {name!r}. Use one of {', '.join(SYSTEMS)}."
         )
     system = SYSTEMS[name]
-    budgeted = partial(_budgeted, minutes=minutes, quick=quick)
+    data_sets = _data(system, out, data, quick=quick, note=note)
+    k = folds or (QUICK_FOLDS if quick else system.folds)
+    given = dict(settings or {})
+    if quick:
+        minutes = QUICK_MINUTES / (k * len(data_sets) * len(system.variants))
+        given = {**QUICK_SETTINGS, "train.minutes": minutes, **given}
     runs = [
         _run_variants(
             system,
             place,
             open_dataset(folder, annotation=annotation),
             name=label,
-            k=folds or (2 if quick else 3),
-            budgeted=budgeted,
+            k=k,
+            settings=given,
             watch=watch,
             note=note,
         )
-        for label, place, folder in _data(system, out, data, quick=quick, note=note)
+        for label, place, folder in data_sets
     ]
     caveats = _caveats(simulated=data is None, quick=quick)
     for line in caveats:
@@ -127,7 +140,7 @@ def _run_variants(
     *,
     name: str,
     k: int,
-    budgeted: Callable[[Recipe], Recipe],
+    settings: Mapping[str, object],
     watch: Callable[[str], Sequence[Callback]],
     note: Callable[[str], None],
 ) -> Runs:
@@ -135,9 +148,9 @@ def _run_variants(
     for line in dataset.notes:
         note(line)
     recipes, tables = {}, []
+    given = {**system.adapt(dataset, settings), **settings}
     for variant in system.variants:
-        recipe = system.adapt(load_recipe(variant.recipe), dataset)
-        recipe = budgeted(with_settings(recipe, dict(variant.settings)))
+        recipe = with_settings(load_recipe(variant.recipe), {**given, **variant.settings})
         note(f"{variant.title}: {k} folds")
         table = variant.run(recipe, dataset, out / variant.title, k=k, watch=watch, note=note)
         recipes[variant.title] = recipe
@@ -185,17 +198,6 @@ def _caveats(*, simulated: bool, quick: bool) -> list[str]:
             "This is a quick run of small networks, to see that all works; its figures mean little."
         )
     return caveats
-
-
-def _budgeted(recipe: Recipe, *, minutes: float | None, quick: bool) -> Recipe:
-    settings: dict[str, object] = {}
-    if quick:
-        settings = {**QUICK_SETTINGS, "train.minutes": minutes or QUICK_MINUTES}
-        if recipe.data.patch_px:
-            settings["data.patch_px"] = 128
-    elif minutes is not None:
-        settings = {"train.minutes": minutes}
-    return with_settings(recipe, settings)
 
 
 def _beside_paper(system: System, runs: Sequence[Runs]) -> pd.DataFrame:

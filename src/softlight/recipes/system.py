@@ -77,13 +77,13 @@ class Runs:
 
 
 StandIn = Callable[[Path, bool], Path]  # (folder, quick): the simulated set
-Adapt = Callable[[Recipe, DataSet], Recipe]
+Adapt = Callable[[DataSet, Mapping[str, object]], Mapping[str, object]]
 Tables = Callable[[Sequence[Runs]], dict[str, pd.DataFrame]]
 Pages = Callable[[Sequence[Runs]], list[Section]]
 
 
-def _as_it_is(recipe: Recipe, _: DataSet) -> Recipe:
-    return recipe
+def _as_it_is(_: DataSet, __: Mapping[str, object]) -> Mapping[str, object]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,22 @@ class System:
         stand_ins: the sets that are simulated where no data is given, by name; with several, each
             is run and has a folder of its own.
         measures: the columns of the table.
-        adapt: fits the recipe to a data set, as its number of classes.
+        folds: how many, if it is not said.
+        adapt: the settings that fit the recipes to a data set, as its number of classes, from the
+            set and the settings that were given.
         tables: further tables, by their captions; they are shown in place of the plain one.
         sections: what the report shows besides, as pictures.
-        quotes: the recipe that quotes the paper; empty is that of the first variant.
     """
 
     variants: tuple[Variant, ...]
     stand_ins: Mapping[str, StandIn]
     measures: tuple[str, ...] = MEASURES
+    folds: int = 3
     adapt: Adapt = _as_it_is
     tables: Tables | None = None
     sections: Pages | None = None
-    quotes: str = ""
 
     @property
     def paper(self) -> Recipe:
         """The recipe that quotes the paper."""
-        return load_recipe(self.quotes or self.variants[0].recipe)
+        return load_recipe(self.variants[0].recipe)

@@ -248,11 +248,12 @@ def reproduce(
     minutes: Minutes = None,
     folds: Annotated[
         int | None,
-        typer.Option("--folds", help="Parts, cut by well or movie: 3, or 2 with --quick."),
+        typer.Option("--folds", help="Parts, cut by well or movie: the paper's number, or 3."),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Under two minutes: small networks, two folds.")
+        bool, typer.Option("--quick", help="A few minutes: small networks, two folds.")
     ] = False,
+    sets: Sets = None,
     annotation: Annotation = "auto",
 ) -> None:
     """Re-run a published system and print the paper's table beside ours."""
@@ -261,12 +262,13 @@ def reproduce(
     from softlight.recipes.reproduce import reproduce as run
 
     out = out or Path("runs") / name
+    settings = chosen_settings(sets, minutes=minutes, epochs=None, device=None, seed=None)
     with interruptible(_how_to_go_on):
         result = run(
             name,
             out,
             data=data,
-            minutes=minutes,
+            settings=settings,
             folds=folds,
             quick=quick,
             annotation=annotation,
