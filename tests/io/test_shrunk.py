@@ -47,7 +47,7 @@ def test_origin_says_how_coarse_it_is() -> None:
 
 def test_other_files_were_not_shrunk(tmp_path: Path) -> None:
     plain = tmp_path / "plain.tif"
-    tifffile.imwrite(plain, FRAMES)
+    tifffile.imwrite(plain, FRAMES[0])
     (tmp_path / "text.txt").write_text("softlight-shrunk-version")
     assert read_origin(plain) is None
     assert read_origin(tmp_path) is None

@@ -146,7 +146,7 @@ def test_segment_says_what_it_did(taught: Segmenter, tmp_path: Path) -> None:
     image, labels = field(24)
     tifffile.imwrite(tmp_path / "large.tif", image)
     (result,) = segment([tmp_path / "large.tif"], taught, tmp_path / "out", reading=Reading())
-    assert result.zoom == pytest.approx(1 / 3, rel=0.25)
+    assert result.begun.zoom == pytest.approx(1 / 3, rel=0.25)
     assert "as large as those of the training images" in result.notes[0]
     assert result.rows[0]["cells"] == labels.max()
     run = (tmp_path / "out" / "run.json").read_text(encoding="utf-8")

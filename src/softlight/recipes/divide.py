@@ -25,6 +25,8 @@ DEFAULT_DIAMETER_PX = 20.0  # where the model does not know the size of its cell
 CONE = 0.2357  # standard deviation of the height of a cone over a disc: the root of 1 / 18
 CENTRES_APART = 0.25  # of a diameter, at least: the best on true masks (docs/reference/prediction)
 
+Grid = Literal["input", "fine"]
+
 
 @dataclass(frozen=True)
 class Options:
@@ -37,6 +39,7 @@ class Options:
     ome_zarr: Literal["0.4", "0.5"] | None = None  # also write images and labels in this version
     cell_diameter_px: float | None = None  # of the cells in the images; None: found out
     rescale: bool = True  # bring cells to the size that the model was trained at
+    grid: Grid = "input"  # of the labels: the image's own, or the finer one that was worked on
 
 
 class Found(NamedTuple):

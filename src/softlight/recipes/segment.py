@@ -180,7 +180,8 @@ def _segment_file(
         if options.ome_zarr is not None:
             zarr = target.parents[1] / "ome-zarr" / f"{target.stem}.ome.zarr"
             found = open_label_movie(target)
-            write_ome_zarr(zarr, movie, labels=found, version=options.ome_zarr)
+            assert result.movie is not None
+            write_ome_zarr(zarr, result.movie, labels=found, version=options.ome_zarr)
         result.labels_path = target
         result.warnings += _doubts(result, options, segmenter)
     except (ImageError, ValueError, OSError, MemoryError) as error:
@@ -197,13 +198,13 @@ def _find_all(
     options: Options,
     progress: Callable[[str, int, int], None] | None,
 ) -> None:
-    """Labels of every frame in ``target``; tables, scale and doubts in the result."""
+    """Labels of every frame in ``target``; tables, the movie on their grid, and doubts."""
     finder = CellFinder(movie, segmenter, options)
+    result.begun, movie = finder.begun, finder.movie
+    result.movie, result.pixel_size_um = movie, movie.pixel_size_um
     with label_writer(target) as add:
         for frame in range(len(movie)):
             found = finder.find(frame)
-            assert finder.begun is not None
-            result.begun = finder.begun
             add(found.labels)
             cells = measure_frame(found.labels, frame=frame, pixel_size_um=movie.pixel_size_um)
             cells = cells[[name for name in CELL_COLUMNS if name in cells]]
@@ -285,6 +286,9 @@ def summary(results: Sequence[SegmentedFile]) -> list[dict[str, Any]]:
             "cells": [row["cells"] for row in result.rows],
             "confluence": [row["confluence"] for row in result.rows],
             "zoom": result.begun.zoom,
+            "resolution": result.begun.resolution,
+            "photons": result.begun.photons,
+            "grid": None if result.movie is None else list(result.movie.shape[1:3]),
             "notes": result.notes,
             "labels": None if result.labels_path is None else str(result.labels_path),
             "warnings": result.warnings,

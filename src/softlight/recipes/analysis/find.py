@@ -33,11 +33,13 @@ class FoundCells(NamedTuple):
         objects: one row a cell and frame; with ``score`` where a model found them.
         frames: one row a frame: whether it is missing, and what its image is like.
         begun: what the first frame said of the movie; nothing where labels were given.
+        movie: on the grid of the labels.
     """
 
     objects: pd.DataFrame
     frames: pd.DataFrame
     begun: Begun
+    movie: Movie
 
 
 def found_cells(
@@ -65,10 +67,11 @@ def found_cells(
     """
     if isinstance(cells, Segmenter):
         finder = CellFinder(movie, cells, options, begun=None if kept is None else kept.begun)
-        objects, frames = _measured(movie, _searching(finder, kept), target, progress)
-        return FoundCells(objects, frames, finder.begun or Begun())
+        search = _searching(finder, kept)
+        objects, frames = _measured(finder.movie, search, target, progress)
+        return FoundCells(objects, frames, finder.begun, finder.movie)
     given = _looking_up(position, cells, movie, only=only)
-    return FoundCells(*_measured(movie, given, target, progress), Begun())
+    return FoundCells(*_measured(movie, given, target, progress), Begun(), movie)
 
 
 def _searching(finder: CellFinder, kept: KeptFrames | None) -> Find:
@@ -77,9 +80,8 @@ def _searching(finder: CellFinder, kept: KeptFrames | None) -> Find:
         if found is None:
             found = finder.find(t)
             if kept is not None:
-                assert finder.begun is not None
                 kept.keep(t, found, finder.begun)
-        return found
+        return found.labels, found.scores
 
     return find
 

@@ -74,6 +74,7 @@ def analyze_movie(
         kept=kept,
         progress=progress,
     )
+    movie = found.movie
     tracked = track_cells(
         found.objects,
         labels=open_label_movie(target),
