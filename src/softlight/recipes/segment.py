@@ -20,6 +20,8 @@ from softlight.io.images import ImageError, Movie, find_images, open_movie
 from softlight.io.labels import label_writer, open_label_movie
 from softlight.io.zarr import write_ome_zarr
 from softlight.measure.morphology import measure_frame
+from softlight.recipes.class_maps import COLUMNS as CLASS_COLUMNS
+from softlight.recipes.class_maps import ClassMaps, class_path, shares_in_words
 from softlight.recipes.divide import Found, Options
 from softlight.recipes.finder import Begun, CellFinder, bounds
 from softlight.recipes.provenance import stamp
@@ -63,6 +65,8 @@ class SegmentedFile:
     labels_path: Path | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     cells: list[pd.DataFrame] = field(default_factory=list)  # one row a cell, a table a frame
+    classes: list[dict[str, Any]] = field(default_factory=list)  # one row a class and frame
+    classes_path: Path | None = None  # of a model that tells more than cells
     begun: Begun = field(default_factory=Begun)  # what its first frame decided
     notes: list[str] = field(default_factory=list)  # what was decided
     warnings: list[str] = field(default_factory=list)
@@ -76,11 +80,13 @@ class SegmentedFile:
             return f"{self.source.name}: failed"
         cells = [row["cells"] for row in self.rows]
         cover = [row["confluence"] for row in self.rows]
+        of_classes = f"; {shares_in_words(self.classes)}" if self.classes else ""
         if len(cells) == 1:
-            return f"{self.source.name}: {counted(cells[0], 'cell')}, confluence {cover[0]:.1%}"
+            found = f"{counted(cells[0], 'cell')}, confluence {cover[0]:.1%}"
+            return f"{self.source.name}: {found}{of_classes}"
         return (
             f"{self.source.name}: {len(cells)} frames, {cells[0]} to {cells[-1]} cells, "
-            f"confluence {cover[0]:.1%} to {cover[-1]:.1%}"
+            f"confluence {cover[0]:.1%} to {cover[-1]:.1%}{of_classes}"
         )
 
 
@@ -99,7 +105,8 @@ def segment(
     Args:
         inputs: image files, movies, or folders of them.
         segmenter: the model.
-        out: ``labels/``, ``frames.csv``, ``cells.csv``, ``run.json`` go here.
+        out: ``labels/``, ``frames.csv``, ``cells.csv``, ``run.json`` go here; of a model of several
+            classes also ``classes/`` (a map for each label file) and ``classes.csv`` (areas).
         reading: what the files do not say themselves.
         options: how foreground becomes labels.
         as_movies: each folder is one movie, the files in it its frames.
@@ -109,16 +116,18 @@ def segment(
     files = [Path(path) for path in inputs] if as_movies else find_images(inputs)
     names = output_names(files)
     targets = [out / "labels" / f"{name}.tif" for name in names]
-    _spare_inputs(files, targets)
+    _spare_inputs(files, [*targets, *map(class_path, targets)])
     (out / "labels").mkdir(parents=True, exist_ok=True)
     results = []
     for path, target in zip(files, targets, strict=True):
-        target.unlink(missing_ok=True)  # else a failure would leave an older run's labels
+        for old in (target, class_path(target)):  # else a failure would leave an older run's
+            old.unlink(missing_ok=True)
         results.append(_segment_file(path, target, segmenter, reading, options, progress))
     shared = _shared([path.name for path in files])
     for result in results:
         if result.source.name.casefold() in shared:
             result.rows = [{**row, "file": str(result.source)} for row in result.rows]
+            result.classes = [{**row, "file": str(result.source)} for row in result.classes]
     _write_summary(results, segmenter, out, reading, options)
     return results
 
@@ -180,13 +189,13 @@ def _segment_file(
         if options.ome_zarr is not None:
             zarr = target.parents[1] / "ome-zarr" / f"{target.stem}.ome.zarr"
             found = open_label_movie(target)
-            assert result.movie is not None
-            write_ome_zarr(zarr, result.movie, labels=found, version=options.ome_zarr)
+            write_ome_zarr(zarr, movie, labels=found, version=options.ome_zarr)
         result.labels_path = target
+        result.classes_path = class_path(target) if result.classes else None
         result.warnings += _doubts(result, options, segmenter)
     except (ImageError, ValueError, OSError, MemoryError) as error:
         result.error = str(error) or f"{type(error).__name__} while segmenting"
-        result.rows, result.cells = [], []
+        result.rows, result.cells, result.classes = [], [], []
     return result
 
 
@@ -198,21 +207,23 @@ def _find_all(
     options: Options,
     progress: Callable[[str, int, int], None] | None,
 ) -> None:
-    """Labels of every frame in ``target``; tables, the movie on their grid, and doubts."""
+    """Labels of every frame in ``target``; tables, scale and doubts in the result."""
     finder = CellFinder(movie, segmenter, options)
-    result.begun, movie = finder.begun, finder.movie
-    result.movie, result.pixel_size_um = movie, movie.pixel_size_um
-    with label_writer(target) as add:
+    maps = ClassMaps(segmenter.spec, file=result.source.name, pixel_size_um=movie.pixel_size_um)
+    with label_writer(target) as add, maps.writing(class_path(target)):
         for frame in range(len(movie)):
             found = finder.find(frame)
+            assert finder.begun is not None
+            result.begun = finder.begun
             add(found.labels)
             cells = measure_frame(found.labels, frame=frame, pixel_size_um=movie.pixel_size_um)
             cells = cells[[name for name in CELL_COLUMNS if name in cells]]
-            result.cells.append(cells.assign(score=found.scores))
+            result.cells.append(maps.add(found, frame, cells.assign(score=found.scores)))
             known = not result.begun.unlike
             result.rows.append(_row(result.source, frame, found, movie, segmenter, known=known))
             if progress is not None:
                 progress(result.source.name, frame + 1, len(movie))
+    result.classes = maps.rows
     result.notes += [result.begun.note] if result.begun.note else []
 
 
@@ -286,11 +297,9 @@ def summary(results: Sequence[SegmentedFile]) -> list[dict[str, Any]]:
             "cells": [row["cells"] for row in result.rows],
             "confluence": [row["confluence"] for row in result.rows],
             "zoom": result.begun.zoom,
-            "resolution": result.begun.resolution,
-            "photons": result.begun.photons,
-            "grid": None if result.movie is None else list(result.movie.shape[1:3]),
             "notes": result.notes,
             "labels": None if result.labels_path is None else str(result.labels_path),
+            "classes": None if result.classes_path is None else str(result.classes_path),
             "warnings": result.warnings,
             "error": result.error,
         }
@@ -312,7 +321,8 @@ def cells_table(results: Sequence[SegmentedFile]) -> pd.DataFrame:
         pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=CELL_COLUMNS[:6])
     )
     columns = [name for name in (*CELL_COLUMNS, "score") if name in every or name == "score"]
-    return every.reindex(columns=columns)
+    of_classes = [name for name in every.columns if name not in columns]
+    return every.reindex(columns=[*columns, *of_classes])
 
 
 def _write_summary(
@@ -325,6 +335,12 @@ def _write_summary(
     table = pd.DataFrame([row for result in results for row in result.rows], columns=COLUMNS)
     with replacing(out / "frames.csv") as temporary:
         table.to_csv(temporary, index=False)
+    classes = [row for result in results for row in result.classes]
+    if classes:
+        with replacing(out / "classes.csv") as temporary:
+            pd.DataFrame(classes, columns=CLASS_COLUMNS).to_csv(
+                temporary, index=False, float_format="%.6g"
+            )
     with replacing(out / "cells.csv") as temporary:
         cells_table(results).to_csv(temporary, index=False, float_format="%.6g")
     run = {
