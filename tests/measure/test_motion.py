@@ -3,11 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate
+from scipy import integrate, stats
 from tests.measure.walkers import path, walkers
 
+from softlight.measure.displacements import ratio_with_interval
 from softlight.measure.errors import MeasureError
-from softlight.measure.motion import motion_summary, msd_curve, velocity_autocorrelation
+from softlight.measure.motion import (
+    MOST_GROUPS,
+    _groups,
+    motion_summary,
+    msd_curve,
+    velocity_autocorrelation,
+)
 from softlight.measure.walks import fit_walk, furth, persistence_from_correlation
 
 
@@ -149,3 +156,38 @@ def test_little_data_is_undefined_not_wrong() -> None:
     assert len(velocity_autocorrelation(empty)) <= 1
     still = motion_summary(path(*((t, 5, 5) for t in range(9))), localisation_sd=0)
     assert still.loc[0, "value"] == 0
+
+
+def test_an_interval_of_a_mean_is_that_of_the_jackknife() -> None:
+    values = np.array([1.0, 4.0, 2.0, 6.0, 7.0])
+    mean, low, high = ratio_with_interval(values, np.ones(5), np.arange(5))
+    assert mean == 4
+    by_hand = stats.t.ppf(0.975, 4) * np.sqrt(values.var(ddof=1) / 4)
+    assert (high - mean, mean - low) == pytest.approx((by_hand, by_hand))
+
+
+def test_intervals_hold_the_truth_with_few_clusters_of_very_different_weight() -> None:
+    rng = np.random.default_rng(4)
+    held = []
+    for _ in range(600):
+        steps = rng.geometric(0.15, 15)
+        speed = rng.normal(10, 1.0, 15) + rng.normal(0, 1, 15) / np.sqrt(steps)
+        _, low, high = ratio_with_interval(speed * steps, steps, np.arange(15))
+        held.append(low <= 10 <= high)
+    assert 0.935 < np.mean(held) < 0.985
+
+
+def test_many_clones_are_left_out_several_at_a_time() -> None:
+    rng = np.random.default_rng(0)
+    clones = rng.integers(0, 500, 900)
+    clones = np.unique(clones, return_inverse=True)[1]
+    pairs = rng.integers(1, 30, 900).astype(float)
+    groups, weight = _groups(clones, pairs)
+    assert len(weight) == MOST_GROUPS
+    assert weight.sum() == pairs.sum()
+    assert weight.max() / weight.min() < 1.4
+    one_group_each = pd.DataFrame({"clone": clones, "group": groups}).drop_duplicates()
+    assert len(one_group_each) == clones.max() + 1
+    few, weight = _groups(np.array([1, 0, 1]), np.array([2.0, 5.0, 1.0]))
+    assert few[0] == few[2] != few[1]
+    assert sorted(weight) == [3, 5]

@@ -11,6 +11,7 @@ from softlight.measure.positions import Positions
 from softlight.measure.runs import Floats, Ints, sums
 
 MOST_LAGS = 50
+LEAST_WORTH = 1.5  # clusters of even weight; of fewer there is no interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ def ratio_with_interval(
 ) -> tuple[float, float, float]:
     """(sum of ``over`` / sum of ``under``, low, high), clusters being what chance draws.
 
-    A ratio estimate with its linearised variance between clusters, and Student's t with as many
-    degrees of freedom as the clusters that carry weight leave. One cluster has no interval (nan).
+    The interval is that of the jackknife which leaves out one cluster at a time. One cluster has
+    no interval (nan).
     """
     count = int(cluster.max(initial=-1)) + 1
     top, bottom = sums(cluster, over, count), sums(cluster, under, count)
@@ -58,15 +59,41 @@ def ratio_with_interval(
     if not len(bottom):
         return np.nan, np.nan, np.nan
     ratio = float(top.sum() / bottom.sum())
-    half = half_width((top - ratio * bottom) / bottom.sum(), bottom, level=level)
+    if len(bottom) < 2:
+        return ratio, np.nan, np.nan
+    without = (top.sum() - top) / (bottom.sum() - bottom)
+    half = float(jackknife_half((without - ratio)[:, None], bottom, level=level)[0])
     return ratio, ratio - half, ratio + half
+
+
+def jackknife_half(differences: Floats, weight: Floats, *, level: float = 0.95) -> Floats:
+    """Half widths of intervals of estimates, from how they change without each cluster.
+
+    Student's t has as many degrees of freedom as clusters of even weight that are worth as much.
+
+    Args:
+        differences: (G, K) each of K estimates without cluster g, less the estimate with all.
+        weight: (G,) of each cluster.
+        level: of the intervals.
+    """
+    effective = _worth(weight)
+    if effective < LEAST_WORTH:
+        return np.full(differences.shape[1], np.nan)
+    reach = stats.t.ppf(0.5 + level / 2, effective - 1)
+    half: Floats = reach * np.sqrt((differences**2).sum(axis=0))
+    return half
 
 
 def half_width(influence: Floats, weight: Floats, *, level: float = 0.95) -> float:
     """Half the width of an interval from how much each cluster moves the estimate."""
-    share = weight / weight.sum()
-    effective = 1 / float((share**2).sum())  # clusters of even weight that are worth as much
-    if len(weight) < 2 or effective < 1.5:
+    effective = _worth(weight)
+    if effective < LEAST_WORTH:
         return np.nan
     variance = float((influence**2).sum()) * effective / (effective - 1)
     return float(stats.t.ppf(0.5 + level / 2, effective - 1) * np.sqrt(variance))
+
+
+def _worth(weight: Floats) -> float:
+    """How many clusters of even weight are worth as much as these; 0 of none."""
+    total = weight.sum()
+    return float(total**2 / (weight**2).sum()) if total > 0 else 0.0

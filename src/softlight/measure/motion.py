@@ -6,24 +6,24 @@ between tracks, or between clones where the tracks table is given.
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from softlight.measure.displacements import (
     MOST_LAGS,
     Displacements,
     displacements,
+    jackknife_half,
     ratio_with_interval,
 )
 from softlight.measure.kinetics import true_share, velocity_products
 from softlight.measure.positions import Positions, checked_clones, positions_of
-from softlight.measure.runs import Floats, Ints
-from softlight.measure.walks import Walk, fit_walk
+from softlight.measure.runs import Floats, Ints, sums
+from softlight.measure.walks import fit_walk
 
-GROUPS = 20  # of the jackknife
+MOST_GROUPS = 60  # of the jackknife; more clones than these are left out several at a time
 
 
 def msd_curve(
@@ -105,15 +105,14 @@ def motion_summary(
     whole = _estimates(moved, speeds, positions, localisation_sd)
     if np.isnan(whole[-1]):  # an error that cannot be measured cannot be taken off
         whole = (np.nan, *whole[1:])
-    count = int(clones.max(initial=-1)) + 1
-    groups = min(GROUPS, count)
+    groups, weight = _groups(clones, moved.pairs[:, 0])
     without = np.array(
         [
-            _estimates(*_only(moved, speeds, clones % groups != group), positions, localisation_sd)
-            for group in range(groups)
+            _estimates(*_only(moved, speeds, groups != group), positions, localisation_sd)
+            for group in range(len(weight))
         ]
-    ).reshape(groups, len(whole))
-    half = _jackknife_half(without, level=level)
+    ).reshape(len(weight), len(whole))
+    half = jackknife_half(without - np.array(whole), weight, level=level)
     raw = ratio_with_interval(speeds[0], speeds[2], clones, level=level)
     units = positions.units
     rows = [("mean_speed", *raw, units.speed)]
@@ -197,11 +196,13 @@ def _estimates(
     return (corrected, *astuple(walk))
 
 
-def _jackknife_half(without: Floats, *, level: float) -> Floats:
-    """Half widths of intervals from estimates that each leave one group out."""
-    groups = len(without)
-    if groups < 2:
-        return np.full(without.shape[1] if without.ndim == 2 else len(fields(Walk)) + 1, np.nan)
-    spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0) * (groups - 1) / groups
-    half: Floats = stats.t.ppf(0.5 + level / 2, groups - 1) * np.sqrt(spread)
-    return half
+def _groups(clones: Ints, pairs: Floats) -> tuple[Ints, Floats]:
+    """(the group of each track, the weight of each group): clones, or several of even weight."""
+    weight = sums(clones, pairs, int(clones.max(initial=-1)) + 1)
+    heaviest_first = np.argsort(-weight, kind="stable")
+    turn, place = np.divmod(np.arange(len(weight)), MOST_GROUPS)
+    group = np.empty(len(weight), np.int64)
+    group[heaviest_first] = np.where(turn % 2 == 0, place, MOST_GROUPS - 1 - place)  # to and fro
+    found: Ints = group[clones]
+    together = sums(group, weight, min(MOST_GROUPS, len(weight)))
+    return found, together
