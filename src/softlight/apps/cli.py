@@ -13,6 +13,7 @@ from softlight.apps.commands import (
     datasets,
     doctor,
     exchange,
+    gentle,
     predict,
     pretraining,
     tracking,
@@ -27,7 +28,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (predict, analysis, tracking, training, pretraining, doctor, datasets, exchange):
+for room in (
+    predict,
+    analysis,
+    tracking,
+    training,
+    pretraining,
+    doctor,
+    datasets,
+    exchange,
+    gentle,
+):
     room.register(app)
 
 

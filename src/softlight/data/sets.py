@@ -119,5 +119,10 @@ def _hint(path: Path) -> str:
     return ""
 
 
+def is_dataset(path: Path) -> bool:
+    """Whether a folder looks like a data set of some kind; whether it is sound is not asked."""
+    return path.is_dir() and _fits(path)
+
+
 def _fits(path: Path) -> bool:
     return any(layout.recognises(path) for layout in DATASETS.values())

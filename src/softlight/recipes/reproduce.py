@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,7 @@ from softlight.io.files import replacing
 from softlight.recipes.autoprep import AUTOPREP
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import reproduction_page
+from softlight.recipes.regimes.system import DOUBLE_UNET
 from softlight.recipes.simulation import simulate_stand_in
 from softlight.recipes.system import Runs, System, Variant
 from softlight.training.callbacks import Callback
@@ -42,6 +43,7 @@ def _and_modern(name: str) -> System:
 SYSTEMS: Mapping[str, System] = {
     **{name: _and_modern(name) for name in ("is-this-cell-alive", "ctc-unet", "livecell-unet")},
     "autoprep": AUTOPREP,
+    "double-unet": DOUBLE_UNET,
 }
 
 
@@ -71,6 +73,7 @@ def reproduce(
     quick: bool = False,
     annotation: str = "auto",
     settings: Mapping[str, object] | None = None,
+    only: Sequence[str] = (),
     watch: Callable[[str], Sequence[Callback]] = lambda _: (),
     note: Callable[[str], None] = lambda _: None,
 ) -> Reproduction:
@@ -85,6 +88,8 @@ def reproduce(
         quick: small networks and two folds, to see that all works; its figures mean little.
         settings: replaced in every variant, by dotted name; with ``train.minutes`` each variant and
             fold trains for so long, else as many epochs as its recipe says.
+        only: names of variants, or what they begin with up to a hyphen; none runs all of them. What
+            was run into ``out`` before is kept, so that the rest may follow.
         watch: gives the callbacks of one fold by its name.
         note: told what begins and what was found.
     """
@@ -92,7 +97,7 @@ def reproduce(
         raise ConfigError(
             f"There is no published system {name!r}. Use one of {', '.join(SYSTEMS)}."
         )
-    system = SYSTEMS[name]
+    system = _chosen(SYSTEMS[name], only)
     data_sets = _data(system, out, data, quick=quick, note=note)
     k = folds or (QUICK_FOLDS if quick else system.folds)
     given = dict(settings or {})
@@ -116,6 +121,22 @@ def reproduce(
     for line in caveats:
         note(line)
     return _written(system, runs, out, caveats)
+
+
+def _chosen(system: System, only: Sequence[str]) -> System:
+    """The system with those variants alone that were asked for."""
+    titles = [variant.title for variant in system.variants]
+    for asked in only:
+        if not any(_is_asked(title, [asked]) for title in titles):
+            raise ConfigError(f"There is no variant {asked!r}. Use some of {', '.join(titles)}.")
+    if not only:
+        return system
+    chosen = tuple(variant for variant in system.variants if _is_asked(variant.title, only))
+    return replace(system, variants=chosen, quotes=system.paper.name)
+
+
+def _is_asked(title: str, only: Sequence[str]) -> bool:
+    return any(title == asked or title.startswith(f"{asked}-") for asked in only)
 
 
 def _data(

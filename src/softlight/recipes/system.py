@@ -101,6 +101,7 @@ class System:
             set and the settings that were given.
         tables: further tables, by their captions; they are shown in place of the plain one.
         sections: what the report shows besides, as pictures.
+        quotes: the recipe that quotes the paper; empty is that of the first variant.
     """
 
     variants: tuple[Variant, ...]
@@ -110,8 +111,9 @@ class System:
     adapt: Adapt = _as_it_is
     tables: Tables | None = None
     sections: Pages | None = None
+    quotes: str = ""
 
     @property
     def paper(self) -> Recipe:
         """The recipe that quotes the paper."""
-        return load_recipe(self.variants[0].recipe)
+        return load_recipe(self.quotes or self.variants[0].recipe)

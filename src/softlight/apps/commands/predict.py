@@ -135,6 +135,9 @@ def evaluate(
             "background,cell if not given."
         ),
     ] = None,
+    ignore_value: Annotated[
+        int | None, typer.Option(min=0, help="Labels of this value are left out of all scores.")
+    ] = None,
     boundary_tolerance_px: Annotated[
         float, typer.Option(min=0, help="How far a boundary may be off.")
     ] = 2.0,
@@ -142,6 +145,17 @@ def evaluate(
         Literal["auto", "yes", "no"],
         typer.Option(help="Score single cells too; auto: where truth and predictions have them."),
     ] = "auto",
+    degrade: Annotated[
+        float | None,
+        typer.Option(
+            "--degrade",
+            help="Score on images that keep this share of their resolution, as 0.25.",
+        ),
+    ] = None,
+    photons: Annotated[
+        float | None,
+        typer.Option(help="Score on images of so many photons per pixel at the brightest."),
+    ] = None,
     cell_diameter: CellDiameter = None,
     rescale: Rescale = True,
     border_px: Annotated[
@@ -158,6 +172,7 @@ def evaluate(
     """Score a model, finished label images, or Challenge tracks, against the truth."""
     from softlight.apps.progress import counting, say
     from softlight.config import ConfigError
+    from softlight.data.degradation import Degradation
     from softlight.evaluate.instance import MEASURES
     from softlight.evaluate.table import format_summary, markdown_table
     from softlight.recipes.divide import Options
@@ -166,8 +181,8 @@ def evaluate(
     from softlight.recipes.pages import SHOWN_CELLS
 
     if predicted is not None and model is None and holds_tracks(predicted):
-        given = (annotation, classes, boundary_tolerance_px, instances, device)
-        if given != ("auto", None, 2.0, "auto", "auto"):
+        given = (annotation, classes, boundary_tolerance_px, instances, degrade, photons, device)
+        if given != ("auto", None, 2.0, "auto", None, None, "auto"):
             raise ConfigError(
                 f"{predicted} holds tracks (res_track.txt), which are scored by --data, --out and "
                 "--border-px alone; leave the other flags out."
@@ -179,6 +194,8 @@ def evaluate(
             "--border-px is for tracks: give a --predicted folder with res_track.txt, or leave "
             "it out."
         )
+    worse = degrade is not None or photons is not None
+    how = Degradation(factor=1.0 if degrade is None else degrade, photons=photons)
     with counting("Scoring") as progress:
         result = run(
             data,
@@ -187,8 +204,10 @@ def evaluate(
             predicted=predicted,
             annotation=annotation,
             classes=None if classes is None else classes.split(","),
+            ignore_value=ignore_value,
             boundary_tolerance_px=boundary_tolerance_px,
             instances=instances,
+            degrade=how if worse else None,
             sizing=Options(cell_diameter_px=cell_diameter, rescale=rescale),
             device=device,
             progress=progress,
@@ -204,6 +223,8 @@ def evaluate(
         known = list(dict.fromkeys(result.summary["measure"]))
         of_pixels = [measure for measure in known if measure not in MEASURES]
         typer.echo(markdown_table(format_summary(result.summary, measures=of_pixels)))
+        if result.classes is not None:
+            typer.echo(markdown_table(result.classes))
         if result.coco is not None:
             typer.echo(markdown_table(format_summary(result.summary, measures=SHOWN_CELLS)))
         typer.echo(f"Report: {result.report}")

@@ -253,6 +253,12 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="A few minutes: small networks, two folds.")
     ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            help="Run these variants alone, joined by commas: names, or what they begin with."
+        ),
+    ] = None,
     sets: Sets = None,
     annotation: Annotation = "auto",
 ) -> None:
@@ -272,6 +278,7 @@ def reproduce(
             folds=folds,
             quick=quick,
             annotation=annotation,
+            only=() if only is None else only.split(","),
             watch=lambda fold: [TrainingLines(fold)],
             note=say,
         )
