@@ -12,6 +12,7 @@ from tests.cases import write_discs
 from typer.testing import CliRunner
 
 from softlight.apps.cli import app
+from softlight.data.degradation import Degradation
 from softlight.data.sets import open_dataset
 from softlight.recipes.library import load_recipe
 
@@ -26,6 +27,8 @@ BASE = {
     "train": ["train", "--data", "d", "--out", "o"],
     "crossval": ["crossval", "ctc-unet", "--data", "d", "--out", "o"],
     "reproduce": ["reproduce", "ctc-unet"],
+    "degrade": ["degrade", "a.tif", "--out", "o"],
+    "join": ["join", "--out", "o", "--restorer", "r", "--segmenter", "s"],
     "simulate": ["simulate", "--out", "o"],
     "expand": ["expand", "--data", "d", "--out", "o"],
     "fetch": ["fetch", "livecell"],
@@ -43,6 +46,8 @@ SPIES = {
     "train": ["softlight.recipes.train_folder:train_folder"],
     "crossval": [DATASET, "softlight.recipes.crossval:cross_validate"],
     "reproduce": ["softlight.recipes.reproduce:reproduce"],
+    "degrade": ["softlight.recipes.degrade:degrade_files"],
+    "join": ["softlight.recipes.joining:join_models"],
     "simulate": [
         "softlight.recipes.simulation:simulate_movie",
         "softlight.recipes.simulation:simulate_varied",
@@ -98,11 +103,14 @@ TABLE: list[Row] = [
     ("evaluate", "--model", ["m"], "model", "m"),
     ("evaluate", "--predicted", ["p"], "predicted", Path("p")),
     ("evaluate", "--annotation", ["gold"], "annotation", "gold"),
+    ("evaluate", "--ignore-value", ["255"], "ignore_value", 255),
     ("evaluate", "--classes", ["a,b,c"], "classes", ["a", "b", "c"]),
     ("evaluate", "--boundary-tolerance-px", ["3"], "boundary_tolerance_px", 3.0),
     ("evaluate", "--instances", ["no"], "instances", "no"),
     ("evaluate", "--cell-diameter", ["30"], "sizing/cell_diameter_px", 30.0),
     ("evaluate", "--no-rescale", [], "sizing/rescale", False),
+    ("evaluate", "--degrade", ["0.25"], "degrade", Degradation(factor=0.25)),
+    ("evaluate", "--photons", ["50"], "degrade", Degradation(photons=50)),
     ("evaluate", "--device", ["cpu"], "device", "cpu"),
     ("doctor", "--model", ["n"], "name_or_folder", "n"),
     ("doctor", "--device", ["cpu"], "device", "cpu"),
@@ -164,7 +172,26 @@ TABLE: list[Row] = [
     ("reproduce", "--set", ["model.width=32"], "settings/model.width", 32),
     ("reproduce", "--folds", ["4"], "folds", 4),
     ("reproduce", "--quick", [], "quick", True),
+    ("reproduce", "--only", ["a,b"], "only", ["a", "b"]),
     ("reproduce", "--annotation", ["gold"], "annotation", "gold"),
+    ("degrade", "--out", ["x"], "out", Path("x")),
+    ("degrade", "--factor", ["0.25"], "how/factor", 0.25),
+    ("degrade", "--down", ["antialiased"], "how/down", "antialiased"),
+    ("degrade", "--up", ["none"], "how/up", "none"),
+    ("degrade", "--blur-px", ["2"], "how/blur_px", 2.0),
+    ("degrade", "--photons", ["50"], "how/photons", 50.0),
+    ("degrade", "--read-noise", ["2", "--photons", "9"], "how/read_noise", 2.0),
+    ("degrade", "--bits", ["6"], "how/bits", 6),
+    ("degrade", "--bleaching", ["0.1"], "how/bleaching", 0.1),
+    ("degrade", "--offset", ["10"], "how/offset", 10.0),
+    ("degrade", "--brightest", ["99"], "how/brightest", 99.0),
+    ("degrade", "--seed", ["4"], "seed", 4),
+    ("degrade", "--axes", ["TCYX"], "reading/axes", "TCYX"),
+    ("degrade", "--channel", ["2"], "reading/channel", 2),
+    ("degrade", "--pixel-size-um", ["0.5"], "reading/pixel_size_um", 0.5),
+    ("join", "--out", ["x"], "out", Path("x")),
+    ("join", "--restorer", ["x"], "restorer", "x"),
+    ("join", "--segmenter", ["x"], "segmenter", "x"),
     ("simulate", "--out", ["x"], "out", Path("x")),
     ("simulate", "--modality", ["fluorescence"], "scene/modality", "fluorescence"),
     ("simulate", "--morphology", ["round"], "scene/morphology", "round"),
