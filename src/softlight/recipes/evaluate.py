@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from softlight.config import ConfigError
+from softlight.data.classes import are_values, ignoring
 from softlight.data.degradation import Degradation
 from softlight.data.degraded import degraded_samples
 from softlight.data.classes import are_values, ignoring

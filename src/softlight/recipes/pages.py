@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from softlight.config import Recipe, to_toml
-from softlight.data.samples import DataSet
+from softlight.data.classes import are_values
+from softlight.data.samples import DataSet, counted
 from softlight.evaluate.calibration import calibration_error, reliability
+from softlight.evaluate.classes import class_scores, confusion_table
 from softlight.evaluate.table import format_summary, summarize
 from softlight.inference.predict import Segmenter
 from softlight.io.images import Movie
@@ -19,10 +21,12 @@ from softlight.io.labels import open_label_movie
 from softlight.recipes.provenance import stamp
 from softlight.recipes.score import Scored, score_network, to_table
 from softlight.recipes.score_cells import judged_cells
+from softlight.recipes.score_classes import confusion_of
 from softlight.recipes.segment import SegmentedFile
 from softlight.recipes.train import Trained
 from softlight.recipes.trust import in_words
 from softlight.report.blocks import Block, Facts, Notice, Section, Settings, Table, Text
+from softlight.report.class_pictures import picture_of_classes
 from softlight.report.html import write_report
 from softlight.report.pictures import (
     chart_of_confluence,
@@ -35,6 +39,7 @@ from softlight.report.trust_charts import chart_of_reliability
 
 MOST_PICTURES = 9
 SHOWN = ("dice", "iou", "pixel_accuracy", "precision", "recall", "boundary_dice")
+SHOWN_MEMBRANE = ("rand_error", "rand_error_best", "rand_precision", "rand_recall", "voi")
 SHOWN_CELLS = ("ap50", "ap75", "ap", "f1", "pq", "aji", "seg", "count_error", "count_error_abs")
 _LESS_TELLING = [f"ap{number}" for number in (55, 60, 65, 70, 80, 85, 90, 95)]  # in metrics.csv
 
@@ -168,7 +173,8 @@ def run_page(
     blocks += _intervals(rows, segmenter)
     if rows:
         blocks.append(chart_of_confluence(_over_time(rows)))
-    pictures: list[Block] = [_picture(result) for result in fine[:MOST_PICTURES]]
+    blocks += _areas(results)
+    pictures: list[Block] = [_picture(result, segmenter) for result in fine[:MOST_PICTURES]]
     if len(fine) > MOST_PICTURES:
         pictures.append(Text(f"The first {MOST_PICTURES} of {len(fine)} files are shown."))
     every = [
@@ -216,6 +222,18 @@ def _intervals(rows: Sequence[dict[str, Any]], segmenter: Segmenter) -> list[Blo
     return []
 
 
+def _areas(results: Sequence[SegmentedFile]) -> list[Block]:
+    """The mean share of each class in each file, of a model of several classes."""
+    rows = [row for result in results for row in result.classes]
+    if not rows:
+        return []
+    table = pd.DataFrame(rows).pivot_table(
+        index="file", columns="class", values="share", sort=False
+    )
+    wide = table.rename_axis(columns=None).reset_index()
+    return [Table(wide, caption="Share of each class, mean over frames; classes.csv has areas.")]
+
+
 class _Frames(Sequence[Any]):
     """The frames of a movie, read one at a time."""
 
@@ -229,12 +247,16 @@ class _Frames(Sequence[Any]):
         return self._movie.grey(index)
 
 
-def _picture(result: SegmentedFile) -> Block:
-    """One file's cells: a picture, or for a movie its frames under a slider."""
+def _picture(result: SegmentedFile, segmenter: Segmenter) -> Block:
+    """One file's cells: a picture, or for a movie its frames under a slider; classes if told."""
     assert result.movie is not None
     assert result.labels_path is not None
     labels = open_label_movie(result.labels_path)
     name, frames = result.source.name, _Frames(result.movie)
+    if len(frames) == 1 and result.classes_path is not None:
+        classes = open_label_movie(result.classes_path)[0]
+        names = segmenter.spec.classes
+        return picture_of_classes(name, frames[0], classes, names, caption=result.axes_note)
     if len(frames) == 1:
         return picture_of_cells(name, frames[0], labels[0], caption=result.axes_note)
     notes = [f"frame {row['frame']}: {row['cells']} cells" for row in result.rows]
@@ -252,8 +274,10 @@ def _score_sections(scored: Sequence[Scored]) -> list[Section]:
     if of_cells:
         caption = "Single cells, the same; ap is the mean over IoU 0.5 to 0.95."
         blocks.append(Table(format_summary(summary, measures=of_cells), caption=caption))
+    blocks += [*_of_membranes(summary, table), *class_blocks(scored)]
     blocks += _reliability(scored)
-    judged = table["ap50" if of_cells else "dice"].tolist()
+    by_class = are_values(scored[0].classes)
+    judged = table["ap50" if of_cells else "miou" if by_class else "dice"].tolist()
     pictures: list[Block] = [
         _picture_of_score(scored[index], kind)
         for index, kind in pick_examples(judged, most=MOST_PICTURES)
@@ -262,6 +286,34 @@ def _score_sections(scored: Sequence[Scored]) -> list[Section]:
         Section("Scores", blocks),
         Section("Pictures", pictures),
         Section("Every image", [Table(_telling(table))]),
+    ]
+
+
+def _of_membranes(summary: pd.DataFrame, table: pd.DataFrame) -> list[Block]:
+    """How well membranes part the cells, where there are membranes."""
+    measures = [measure for measure in SHOWN_MEMBRANE if measure in table]
+    if not measures:
+        return []
+    caption = (
+        "Cells between the membranes, as in the ISBI 2012 challenge: rand_error falls to 0 where "
+        "all cells are parted as they should be, rand_precision falls with cells merged, "
+        "rand_recall with cells split; voi in bits."
+    )
+    return [Table(format_summary(summary, measures=measures), caption=caption)]
+
+
+def class_blocks(scored: Sequence[Scored]) -> list[Block]:
+    """The scores of each class and where its pixels went, over all images; of cells alone none."""
+    classes = scored[0].classes
+    if not are_values(classes):
+        return []
+    counts = confusion_of(scored)
+    images = counted(len(scored), "image")
+    of_classes = class_scores(counts, classes).rename(columns={"class": "Class"})
+    gone = confusion_table(counts, classes).rename(columns={"true": "True class"})
+    return [
+        Table(of_classes, caption=f"Classes, the pixels of {images} counted together."),
+        Table(gone, caption="Pixels by true class (row) and predicted class (column)."),
     ]
 
 
@@ -283,6 +335,16 @@ def _picture_of_score(item: Scored, kind: str) -> Block:
     """One image with what is right and wrong in it: cells where they are scored, else pixels."""
     caption = f"{kind}: Dice {item.scores['dice']:.3f}"
     annotated = item.annotated
+    if are_values(item.classes):
+        return picture_of_classes(
+            item.sample.name,
+            annotated.image,
+            item.predicted,
+            item.classes,
+            truth=item.truth,
+            valid=annotated.valid,
+            caption=f"{kind}: mean IoU {item.scores['miou']:.3f}",
+        )
     if item.cells is None:
         found, truth = item.predicted, item.truth
     else:

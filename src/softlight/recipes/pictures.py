@@ -10,9 +10,10 @@ import numpy as np
 from torch import nn
 
 from softlight.config import ModelSpec, Recipe
-from softlight.data.classes import ignoring
+from softlight.data.classes import are_values, ignoring
 from softlight.data.splits import Split
 from softlight.inference.predict import Segmenter, class_map
+from softlight.report.class_pictures import preview_of_classes
 from softlight.report.figures import curves_figure, preview, write_picture
 from softlight.report.view import Pixels
 from softlight.training.callbacks import Callback, Row
@@ -70,6 +71,15 @@ class TrainingPictures(RunPictures):
             size = annotated.pixel_size_um
             probability = segmenter.probability(annotated.image, pixel_size_um=size)
             found.append(class_map(probability).astype(np.int32))
+        if are_values(self._spec.classes):
+            return preview_of_classes(
+                [annotated.image for _, annotated in self._images],
+                found,
+                self._spec.classes,
+                truth=[annotated.labels for _, annotated in self._images],
+                titles=[name for name, _ in self._images],
+                panel_px=PANEL_PX,
+            )
         return preview(
             [annotated.image for _, annotated in self._images],
             found,

@@ -182,7 +182,7 @@ def evaluate(
 
     if predicted is not None and model is None and holds_tracks(predicted):
         given = (annotation, classes, boundary_tolerance_px, instances, degrade, photons, device)
-        if given != ("auto", None, 2.0, "auto", None, None, "auto"):
+        if given != ("auto", None, 2.0, "auto", None, None, "auto") or ignore_value is not None:
             raise ConfigError(
                 f"{predicted} holds tracks (res_track.txt), which are scored by --data, --out and "
                 "--border-px alone; leave the other flags out."
