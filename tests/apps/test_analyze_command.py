@@ -42,7 +42,7 @@ def invoke(movies: Path, *words: str) -> Any:
 def test_a_failed_position_is_told_and_ends_in_exit_code_one(movies: Path) -> None:
     done = invoke(movies, "--model", "m", "--device", "cuda")
     assert done.exit_code == 1
-    assert "A1: 3 frames, 1 to 1 cells, 1 tracks, 0 divisions" in done.stdout
+    assert "A1: 3 frames, 1 to 1 cells, 1 track, 0 divisions; count: " in done.stdout
     assert "A3: failed" in done.stdout
     assert "Report: " in done.stdout
     assert "1 of 3 positions failed." in done.stderr
@@ -78,4 +78,5 @@ def test_ctrl_c_says_how_to_go_on(movies: Path, monkeypatch: pytest.MonkeyPatch)
     assert "1 position finished and kept; give the same command with --resume" in done.stderr
     monkeypatch.setattr(room, "analyze_movie", real)
     again = invoke(movies, "--model", "m", "--resume")
-    assert "A1: 3 frames, 1 to 1 cells, 1 tracks, 0 divisions (finished before)" in again.stdout
+    assert "A1: 3 frames, 1 to 1 cells, 1 track, 0 divisions; count: " in again.stdout
+    assert " (finished before)\n" in again.stdout

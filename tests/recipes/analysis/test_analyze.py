@@ -97,7 +97,10 @@ def test_a_movie_becomes_a_run_folder(tmp_path: Path) -> None:
         3,
         3,
     )
-    assert found.positions[0].line() == "dish: 6 frames, 3 to 3 cells, 3 tracks, 0 divisions"
+    assert found.positions[0].line() == (
+        "dish: 6 frames, 3 to 3 cells, 3 tracks, 0 divisions; "
+        "count: no growth seen (if it doubles, in 2.7 h or more); confluence: no growth seen"
+    )
 
 
 def test_without_an_interval_times_are_frames(tmp_path: Path) -> None:
@@ -134,6 +137,7 @@ def test_no_cells(tmp_path: Path) -> None:
 def test_cells_in_one_frame_only(tmp_path: Path) -> None:
     movie = np.stack([frame(), frame((20, 20), (40, 40)), frame(), frame()])
     found = run([write(tmp_path / "a.tif", movie)], tmp_path / "out")
+    assert found.positions[0].line().startswith("a: 4 frames, 0 to 0, at most 2 cells, 2 tracks")
     tracks = table(tmp_path / "out", "tracks")
     assert tracks[["first_frame", "last_frame"]].to_numpy().tolist() == [[1, 1], [1, 1]]
     warnings = found.positions[0].record["warnings"]

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from softlight.config import ConfigError
-from softlight.data.samples import listed
+from softlight.data.samples import counted, listed
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
 from softlight.io.tables import join_tables, write_parquet, write_table
@@ -32,12 +32,16 @@ from softlight.recipes.analysis.state import (
     record,
 )
 from softlight.recipes.analysis.summaries import (
+    QUANTITIES,
+    cells_words,
     curves_by_condition,
     dose_responses,
+    doubling_words,
     populations,
     positions_table,
     responses,
     summary_of,
+    unit_of,
 )
 from softlight.recipes.provenance import stamp
 
@@ -73,14 +77,18 @@ class Analyzed:
         """What was found, for the terminal."""
         if self.error:
             return f"{self.name}: failed"
-        found = self.record["summary"]
-        frames = self.record["frames"]
-        cells = f"{found['cells_first']:.0f}"
-        if frames > 1:
-            cells = f"{frames} frames, {cells} to {found['cells_last']:.0f}"
-        tracks = f", {found['tracks']} tracks, {found['divisions']} divisions"
+        row = self.record["summary"] | {"frames": self.record["frames"]}
         again = " (finished before)" if self.resumed else ""
-        return f"{self.name}: {cells} cells{tracks if frames > 1 else ''}{again}"
+        if row["frames"] == 1:
+            return f"{self.name}: {counted(int(row['cells_first']), 'cell')}{again}"
+        row["frame_interval_min"] = self.record["frame_interval_min"]
+        unit = unit_of(row)
+        growth = [f"{name}: {doubling_words(row, unit, quantity=name)}" for name in QUANTITIES]
+        return (
+            f"{self.name}: {row['frames']} frames, {cells_words(row)} cells, "
+            f"{counted(row['tracks'], 'track')}, {counted(row['divisions'], 'division')}; "
+            f"{'; '.join(growth)}{again}"
+        )
 
 
 @dataclass(frozen=True)

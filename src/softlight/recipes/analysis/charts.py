@@ -10,6 +10,7 @@ import pandas as pd
 
 from softlight.measure.walks import furth
 from softlight.recipes.analysis.doubts import marked_frames
+from softlight.recipes.analysis.summaries import doubling_words
 from softlight.report.blocks import Chart
 from softlight.report.charts import ChartError
 from softlight.report.growth_charts import FittedLine, growth_figure
@@ -63,9 +64,13 @@ def growth_charts(tables: Tables) -> list[Chart]:
             line=_line(row, unit, population, time),
             marked=marks if quantity == "count" else None,
             alt=f"{title} over time; {doubling_words(row, unit)}",
-            caption=f"{doubling_words(row, unit).capitalize()}. Fitted range: {row['reason']}.",
+            caption=f"{_capital(doubling_words(row, unit))}. Fitted range: {row['reason']}.",
         )
     return charts
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def time_of(population: pd.DataFrame) -> tuple[str, str]:
@@ -84,18 +89,6 @@ def _line(row: Row, unit: str, population: pd.DataFrame, time: np.ndarray) -> Fi
         rate=rate,
         label=doubling_words(row, unit),
     )
-
-
-def doubling_words(row: Row, unit: str) -> str:
-    """The doubling time with its interval, or that nothing grows."""
-    times = "frames" if unit == "frame" else unit
-    value, low, high = (row[f"doubling_time{end}_{times}"] for end in ("", "_low", "_high"))
-    if not np.isfinite(value):
-        return "no growth"
-    if not np.isfinite(low):
-        return f"doubling {value:.1f} {times}"
-    top = f"{high:.1f}" if np.isfinite(high) else "∞"
-    return f"doubling {value:.1f} {times} ({low:.1f} to {top})"
 
 
 def track_charts(tables: Tables, facts: dict[str, Any]) -> list[Chart]:

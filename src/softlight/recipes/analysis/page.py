@@ -18,7 +18,13 @@ from softlight.recipes.analysis.conditions import condition_section
 from softlight.recipes.analysis.positions import Position
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.analysis.state import folder_of
-from softlight.recipes.analysis.summaries import populations
+from softlight.recipes.analysis.summaries import (
+    QUANTITIES,
+    cells_words,
+    doubling_words,
+    populations,
+    unit_of,
+)
 from softlight.recipes.provenance import stamp
 from softlight.report.blocks import Block, Facts, Notice, Section, Settings, Table, Text
 from softlight.report.growth_charts import BandCurve, band_figure
@@ -100,14 +106,13 @@ def _summary(
     row = positions.to_dict("records")[0]
     found: list[tuple[str, object]] = [
         ("frames", int(row["frames"])),
-        ("cells, first to last frame", f"{row['cells_first']:.0f} → {row['cells_last']:.0f}"),
+        ("cells", cells_words(row, arrow="→")),
         ("tracks", f"{int(row['tracks']):,}"),
         ("divisions", f"{int(row['divisions']):,}"),
     ]
-    for name, value in row.items():
-        quantity, is_it, unit = str(name).partition("_doubling_time_")
-        if is_it and unit in ("h", "frames") and np.isfinite(value):
-            found.append((f"doubling of {quantity}", f"{value:.1f} {unit}"))
+    if row["frames"] > 1:
+        unit = unit_of(row)
+        found += [(name, doubling_words(row, unit, quantity=name)) for name in QUANTITIES]
     return found
 
 
@@ -153,16 +158,18 @@ def _shown(positions: pd.DataFrame) -> pd.DataFrame:
         table["condition"] = positions["condition"]
         doses = positions["dose"].map("{:g}".format) + " " + positions["unit"]
         table["dose"] = doses.where(positions["dose"].notna(), "")
-    for name in ("frames", "cells_first", "cells_last"):
+    for name in ("frames", "cells_first", "cells_last", "cells_most"):
         table[name.replace("_", ", ")] = _column(positions, name).round().astype("Int64")
     for name in ("confluence_first", "confluence_last"):
         table[f"{name.replace('_', ', ')} (%)"] = 100 * _column(positions, name)
     for name in ("tracks", "divisions"):
         table[name] = _column(positions, name).round().astype("Int64")
-    for column in positions:
-        quantity, found, unit = str(column).partition("_doubling_time_")
-        if found and not unit.startswith(("low", "high")):
-            table[f"doubling of {quantity} ({unit})"] = positions[column]
+    rows = positions.to_dict("records")
+    for quantity in QUANTITIES:
+        table[f"growth of {quantity}"] = [
+            doubling_words(row, unit_of(row), quantity=quantity) if row["status"] == "done" else ""
+            for row in rows
+        ]
     table["warnings"] = positions["warnings"]
     return table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ def summary_of(tables: dict[str, pd.DataFrame]) -> Row:
     for quantity, name in (("count", "cells"), ("confluence", "confluence")):
         values = seen[quantity].to_numpy(float)
         found |= {f"{name}_first": float(values[0]), f"{name}_last": float(values[-1])}
+        found[f"{name}_most"] = float(values.max())
     found["tracks"] = len(tracks)
     found["divisions"] = len(tables["divisions"])  # also those at the border, which rates leave out
     found["edits"] = len(tables["edits"])
@@ -36,6 +37,45 @@ def summary_of(tables: dict[str, pd.DataFrame]) -> Row:
             if str(column).startswith(("growth_rate_", "doubling_time_")):
                 found[f"{quantity}_{column}"] = float(value)
     return found
+
+
+def doubling_words(row: Mapping[Any, Any], unit: str, *, quantity: str = "") -> str:
+    """The doubling time with its interval, or that no growth was seen: never a number alone.
+
+    Args:
+        row: of the growth table, or of the positions.
+        unit: "h" or "frame".
+        quantity: in a row of the positions, whose growth.
+    """
+    times = "frames" if unit == "frame" else unit
+    begin = f"{quantity}_" if quantity else ""
+    value, low, high = (
+        float(row.get(f"{begin}doubling_time{end}_{times}", np.nan))
+        for end in ("", "_low", "_high")
+    )
+    fastest = row.get(f"{begin}growth_rate_high_per_{unit}", np.nan)
+    if not np.isfinite(fastest):
+        return "growth not known"
+    if not np.isfinite(low):
+        return "no growth seen"
+    if not (np.isfinite(value) and np.isfinite(high)):
+        return f"no growth seen (if it doubles, in {low:.1f} {times} or more)"
+    return f"doubling in {value:.1f} {times} ({low:.1f} to {high:.1f})"
+
+
+def cells_words(row: Mapping[Any, Any], *, arrow: str = "to") -> str:
+    """The cells of the first and the last frame, and of the fullest where that is neither."""
+    first, last, most = (f"{row[f'cells_{when}']:.0f}" for when in ("first", "last", "most"))
+    if row["frames"] == 1:
+        return first
+    fullest = "" if most in (first, last) else f", at most {most}"
+    return f"{first} {arrow} {last}{fullest}"
+
+
+def unit_of(row: Mapping[Any, Any]) -> str:
+    """The unit of a position's times: hours where the interval is known."""
+    interval = row.get("frame_interval_min")
+    return "frame" if interval is None or not np.isfinite(interval) else "h"
 
 
 def positions_table(

@@ -1,0 +1,57 @@
+import math
+
+import pandas as pd
+import pytest
+
+from softlight.measure.growth import fit_growth
+from softlight.recipes.analysis.summaries import cells_words, doubling_words, unit_of
+
+
+def row(rate: float, low: float, high: float) -> dict[str, float]:
+    times = {"": rate, "_low": high, "_high": low}
+    return {
+        "growth_rate_high_per_h": high,
+        **{
+            f"doubling_time{end}_h": math.log(2) / value if value > 0 else math.nan
+            for end, value in times.items()
+        },
+        "doubling_time_high_h": math.log(2) / low if low > 0 else math.inf,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rates", "words"),
+    [
+        ((0.05, 0.04, 0.06), "doubling in 13.9 h (11.6 to 17.3)"),
+        ((0.05, -0.01, 0.06), "no growth seen (if it doubles, in 11.6 h or more)"),
+        ((-0.01, -0.02, 0.001), "no growth seen (if it doubles, in 693.1 h or more)"),
+        ((-0.05, -0.06, -0.04), "no growth seen"),
+        ((0.05, math.nan, math.nan), "growth not known"),
+        ((math.nan, math.nan, math.nan), "growth not known"),
+    ],
+)
+def test_a_doubling_time_is_never_a_number_alone(rates: tuple[float, ...], words: str) -> None:
+    assert doubling_words(row(*rates), "h") == words
+
+
+def test_words_of_a_fit() -> None:
+    hours = pd.Series(range(8)).to_numpy(float)
+    growing = fit_growth(hours, 100 * 2 ** (hours / 5), quantity="area")
+    assert doubling_words(growing.row(), "h") == "doubling in 5.0 h (5.0 to 5.0)"
+    one = fit_growth(hours[:1], hours[:1] + 1)
+    assert doubling_words(one.row(), "h") == "growth not known"
+    named = {f"count_{name}": value for name, value in growing.row().items()}
+    assert doubling_words(named, "h", quantity="count") == "doubling in 5.0 h (5.0 to 5.0)"
+
+
+def test_the_fullest_frame_is_told_where_it_is_neither_first_nor_last() -> None:
+    counts = {"cells_first": 0.0, "cells_last": 0.0, "cells_most": 12.0, "frames": 5}
+    assert cells_words(counts) == "0 to 0, at most 12"
+    assert cells_words(counts | {"cells_last": 12.0}, arrow="→") == "0 → 12"
+    assert cells_words(counts | {"frames": 1}) == "0"
+
+
+def test_hours_where_the_interval_is_known() -> None:
+    assert unit_of({"frame_interval_min": 10.0}) == "h"
+    assert unit_of({"frame_interval_min": None}) == "frame"
+    assert unit_of({"frame_interval_min": math.nan}) == "frame"
