@@ -16,6 +16,7 @@ from softlight.apps.commands import (
     gentle,
     predict,
     pretraining,
+    storage,
     tracking,
     training,
 )
@@ -38,6 +39,7 @@ for room in (
     datasets,
     exchange,
     gentle,
+    storage,
 ):
     room.register(app)
 

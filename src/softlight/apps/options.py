@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -33,6 +33,14 @@ Rescale = Annotated[
     typer.Option(
         "--rescale/--no-rescale",
         help="Bring cells to the size that the model was trained at, or leave images as they are.",
+    ),
+]
+Grid = Annotated[
+    Literal["input", "fine"],
+    typer.Option(
+        "--grid",
+        help="Masks on the image's own grid, or on the finer one before it was shrunk or that the "
+        "model needs.",
     ),
 ]
 MaxDistancePx = Annotated[

@@ -11,12 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from softlight.inference.predict import Segmenter
+from softlight.io.finer import nearest
 from softlight.io.images import Movie, open_movie
+from softlight.io.shrunk import read_origin
 from softlight.measure.faults import Fault
-from softlight.recipes.divide import Found, Options, find_cells
-from softlight.recipes.scale import fit_scale
+from softlight.recipes.divide import Options
+from softlight.recipes.regime import look_at, regime_of
 from softlight.recipes.segment import Reading
 from softlight.recipes.suspect import faults_of, traits_for
+from softlight.recipes.working import find_working, fit_working
 
 _ALIKE = 0.3  # correlation of two frames; those of one movie are far more alike
 _FEW_FRAMES = 6  # a file with more is no stack of channels
@@ -83,14 +86,20 @@ def diagnose(
     size = movie.pixel_size_um
     grey = segmenter.spec.model.in_channels == 1
     image = movie.grey(first) if grey else raw
-    scaled = fit_scale(image, segmenter, options, pixel_size_um=size)
-    found = find_cells(image, scaled.segmenter, options, size)
-    faults = faults_of(raw, scaled.segmenter, found.labels, pixel_size_um=size)
+    origin = read_origin(movie.source)
+    working = fit_working(image, segmenter, options, pixel_size_um=size, origin=origin)
+    found = find_working(image, segmenter, options, working, pixel_size_um=size)
+    sized = segmenter.zoomed(working.zoom)
+    labels = nearest(found.labels, (image.shape[0], image.shape[1]))
+    faults = faults_of(raw, sized, labels, pixel_size_um=size)
     faults += _axes_faults(movie, first)
     empty = any(fault.kind in ("empty", "numbers") for fault in faults)
     if not len(found.scores) and not faults:
         faults.append(_nothing(segmenter))
-    notes = [movie.axes_note, scaled.note]
+    seen = look_at(image)
+    taken = f"The image {seen.in_words()}." if seen.in_words() else ""
+    regime = regime_of(seen, segmenter.spec, zoom=working.zoom)
+    notes = [movie.axes_note, working.note, taken, regime]
     if segmenter.spec.fingerprint is None:
         notes.append(
             "The model does not know what its training images were like, so only the image itself "
@@ -103,15 +112,18 @@ def diagnose(
         float(found.scores.mean()) if len(found.scores) else math.nan,
         tuple(faults),
         tuple(note for note in notes if note),
-        {} if empty else _beside(image, found, scaled.segmenter, size),
+        {} if empty else _beside(image, labels, sized, size),
     )
 
 
 def _beside(
-    image: Image, found: Found, segmenter: Segmenter, pixel_size_um: float | None
+    image: Image,
+    labels: npt.NDArray[np.int32],
+    segmenter: Segmenter,
+    pixel_size_um: float | None,
 ) -> dict[str, tuple[float, float, float]]:
     """Each trait with the lowest and highest of the training images, nan where not known."""
-    traits = traits_for(image, segmenter, found.labels, pixel_size_um=pixel_size_um)
+    traits = traits_for(image, segmenter, labels, pixel_size_um=pixel_size_um)
     fingerprint = segmenter.spec.fingerprint
     known = {} if fingerprint is None else fingerprint.traits
     unknown = (math.nan, math.nan, math.nan)

@@ -16,6 +16,7 @@ from softlight.apps.options import (
     Channel,
     Device,
     Divisions,
+    Grid,
     MaxDistancePx,
     MaxGapFrames,
     MinAreaPx,
@@ -61,6 +62,7 @@ def analyze(
     min_area_px: MinAreaPx = None,
     cell_diameter: CellDiameter = None,
     rescale: Rescale = True,
+    grid: Grid = "input",
     max_distance_px: MaxDistancePx = None,
     max_gap_frames: MaxGapFrames = 3,
     divisions: Divisions = True,
@@ -97,6 +99,7 @@ def analyze(
             ome_zarr=version,
             cell_diameter_px=cell_diameter,
             rescale=rescale,
+            grid=grid,
         ),
         link=LinkSettings(
             max_gap_frames=max_gap_frames, max_distance_px=max_distance_px, divisions=divisions

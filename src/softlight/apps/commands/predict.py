@@ -14,6 +14,7 @@ from softlight.apps.options import (
     CellDiameter,
     Channel,
     Device,
+    Grid,
     MinAreaPx,
     Model,
     ModelOrNone,
@@ -68,6 +69,7 @@ def segment(
     ] = False,
     cell_diameter: CellDiameter = None,
     rescale: Rescale = True,
+    grid: Grid = "input",
     ome_zarr: Annotated[
         Literal["0.4", "0.5"] | None,
         typer.Option("--ome-zarr", help="Also write OME-Zarr of this version."),
@@ -92,7 +94,7 @@ def segment(
             out,
             reading=Reading(axes, channel, pixel_size_um, interval_min),
             options=Options(
-                threshold, min_area_px, touching, flips, ome_zarr, cell_diameter, rescale
+                threshold, min_area_px, touching, flips, ome_zarr, cell_diameter, rescale, grid
             ),
             as_movies=as_movies,
             progress=lambda _, done, total: progress(done, total),
