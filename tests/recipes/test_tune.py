@@ -19,7 +19,7 @@ from softlight.data.targets import TARGETS
 from softlight.inference.predict import Segmenter
 from softlight.recipes.divide import Options, divide_cells, label_cells
 from softlight.recipes.train_folder import train_folder
-from softlight.recipes.tune import UNTUNED, tune
+from softlight.recipes.tune import UNTUNED, _as_good_as_the_best, tune
 
 IMAGE, LABELS = discs(count=5, seed=3)
 
@@ -72,6 +72,20 @@ def test_tuning_finds_the_threshold_that_the_maps_need() -> None:
     )
     assert spec.threshold == 0.6
     assert seen == [(1, 1)]
+
+
+def test_what_chance_may_have_made_best_does_not_count() -> None:
+    rng = np.random.default_rng(0)
+    level = rng.normal(0.5, 0.2, (6, 1))  # images differ much, columns little
+    scores = np.hstack([level, level + 0.001 * rng.normal(size=(6, 1)), level - 0.1])
+    assert _as_good_as_the_best(scores).tolist() == [True, True, False]
+    assert _as_good_as_the_best(scores[:1]).sum() == 1
+
+
+def test_of_equally_good_thresholds_the_usual_ones_are_taken() -> None:
+    spec = spec_of("flow", split=UNTUNED["flow"])
+    tuned = tune(Knowing(spec, true_maps("flow")), [decoded(LABELS)])
+    assert (tuned.threshold, tuned.split) == (spec.threshold, spec.split)
 
 
 def test_images_without_cells_tune_nothing() -> None:

@@ -1,4 +1,9 @@
-"""The thresholds with which a network's maps give the most right cells."""
+"""The thresholds with which a network's maps give the most right cells.
+
+Few images are tuned on, often those of the training, and they seldom tell one threshold from the
+next. So the best mean counts only beyond what chance does: of all that are within one standard
+error of it, those nearest to the usual ones are taken.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from softlight.config import ModelSpec, SplitConfig
 from softlight.data.loader import Decoded
@@ -17,19 +23,20 @@ from softlight.recipes.divide import Options, divide_cells
 FOREGROUND = (0.3, 0.4, 0.5, 0.6)
 DIPS = {
     "distance": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
-    "flow": (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
+    "flow": (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0),
 }
-SMOOTHING_PX = {"distance": (0.7, 1.0, 2.0), "flow": (0.0, 1.0)}
-UNTUNED = {"distance": SplitConfig(), "flow": SplitConfig(dip=1.0, smoothing_px=0.0)}
+SMOOTHING_PX = {"distance": (0.7, 1.0, 2.0), "flow": (0.0,)}
+UNTUNED = {"distance": SplitConfig(), "flow": SplitConfig(dip=1.25, smoothing_px=0.0)}
 
 
 def tune(
     segmenter: Segmenter, images: Sequence[Decoded], *, progress: Progress | None = None
 ) -> ModelSpec:
-    """The model's description with the thresholds that give the highest mean AP on these images.
+    """The model's description with the thresholds that give these images a high mean AP.
 
     All combinations are tried, on the network's own grid; images without any annotated cell say
-    nothing and are left out.
+    nothing and are left out. Of those as good as the best one, the nearest to the description's
+    own is taken.
     """
     spec = segmenter.spec
     candidates = [
@@ -56,4 +63,24 @@ def tune(
     known = scores[np.isfinite(scores).all(axis=1)]
     if not len(known):
         return spec
-    return candidates[int(known.mean(axis=0).argmax())]
+    as_good = np.flatnonzero(_as_good_as_the_best(known))
+    return candidates[min(as_good, key=lambda index: _away(candidates[index], spec))]
+
+
+def _as_good_as_the_best(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which columns' means are within one standard error of the highest, over the rows in pairs."""
+    best = int(scores.mean(axis=0).argmax())
+    behind = scores[:, [best]] - scores
+    if len(scores) == 1:
+        return np.asarray(behind[0] <= 0)
+    error = behind.std(axis=0, ddof=1) / np.sqrt(len(scores))
+    return np.asarray(behind.mean(axis=0) <= error)
+
+
+def _away(candidate: ModelSpec, usual: ModelSpec) -> float:
+    """How far the thresholds are from the usual ones: dips by their ratio."""
+    ratio = abs(np.log(candidate.split.dip / usual.split.dip))
+    foreground = abs(candidate.threshold - usual.threshold)
+    return float(
+        ratio + 4 * foreground + abs(candidate.split.smoothing_px - usual.split.smoothing_px)
+    )
