@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from skimage.metrics import structural_similarity
 from sklearn.metrics import f1_score, jaccard_score
 
 from softlight.config import LossConfig, LossTerm
@@ -12,6 +13,7 @@ from softlight.losses import (
     LOSSES,
     MAX_CLASS_RATIO,
     SMOOTH,
+    _dissimilarity,
     automatic_class_weights,
     bce,
     build_loss,
@@ -22,10 +24,11 @@ from softlight.losses import (
     jaccard,
     l1,
     mse,
+    ssim,
     tversky,
 )
 
-REGRESSION = ("l1", "mse")
+REGRESSION = ("l1", "mse", "ssim")
 BINARY = [name for name in LOSSES if name not in (*REGRESSION, "cross_entropy")]
 MULTICLASS = [name for name in LOSSES if name not in (*REGRESSION, "bce")]
 
@@ -190,6 +193,44 @@ def test_focal_tversky_is_tversky_to_its_power():
     base = float(tversky(logits, target, weight, alpha=0.2, beta=0.6))
     found = focal_tversky(logits, target, weight, alpha=0.2, beta=0.6, gamma=1.5)
     assert float(found) == pytest.approx(base**1.5, rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(40, 33), (12, 30)])
+def test_ssim_is_that_of_another_library(shape):
+    generator = torch.Generator().manual_seed(0)
+    one = torch.rand(1, 1, *shape, generator=generator)
+    other = (0.6 * one + 0.3 * torch.rand(1, 1, *shape, generator=generator)).clamp(0, 1)
+    _, expected = structural_similarity(
+        one[0, 0].numpy(),
+        other[0, 0].numpy(),
+        data_range=1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    found = 1 - _dissimilarity(one, other, reduction="none")[0, 0].numpy()
+    inside = (slice(5, -5), slice(5, -5))  # at the edges the libraries mirror in different ways
+    np.testing.assert_allclose(found[inside], expected[inside], atol=1e-4)
+    assert ssim(one, one).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_ssim_takes_images_smaller_than_its_window():
+    small = torch.rand(1, 2, 3, 1)
+    assert ssim(small, small).item() == pytest.approx(0, abs=1e-6)
+    assert 0 < ssim(small, 1 - small).item() < 2
+
+
+def test_ssim_of_two_gradients_falls_as_they_are_learned():
+    target = torch.rand(1, 1, 16, 16)
+    output = torch.zeros_like(target, requires_grad=True)
+    optimizer = torch.optim.Adam([output], lr=0.05)
+    first = ssim(output, target).item()
+    for _ in range(60):
+        optimizer.zero_grad()
+        ssim(output, target).backward()
+        optimizer.step()
+    assert ssim(output, target).item() < 0.2 * first
 
 
 def test_mse_and_l1_equal_torch_and_weigh_pixels():

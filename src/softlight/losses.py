@@ -181,8 +181,12 @@ def ssim(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor
     """One minus the mean structural similarity of the outputs and a target, both of range 1.
 
     Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861: means, variances and covariance under
-    a Gaussian of 1.5 px cut at 5, and the paper's constants. Edges are mirrored.
+    a Gaussian of 1.5 px cut at 5, and the paper's constants. Edges are mirrored, and what is
+    ignored is 0 in both, so that it says nothing of its neighbours.
     """
+    if weight is not None and logits.shape == target.shape:
+        _check_weight(logits, weight)
+        logits = torch.where(weight[:, None] > 0, logits, 0)
     return _regression(logits, target, weight, _dissimilarity)
 
 
