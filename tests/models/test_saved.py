@@ -331,6 +331,18 @@ def test_weights_that_fit_are_taken_from_a_saved_model(tmp_path):
     assert set(own) - set(same) == {"head.weight", "head.bias"}
 
 
+def test_each_part_of_a_network_begins_with_the_weights_of_a_single_one(tmp_path):
+    config = ModelConfig(depth=2, width=16, out_channels=3)
+    single = build_model(config)
+    save_model(tmp_path / "m", single, SPEC.model_copy(update={"model": config}), card="")
+    whole = build_model(config.model_copy(update={"name": "autoprep"}))
+    assert adopt_weights(whole, tmp_path / "m") > 0.99
+    for name, tensor in single.state_dict().items():
+        assert torch.equal(whole.state_dict()[f"first.{name}"], tensor)
+        assert torch.equal(whole.state_dict()[f"second.{name}"], tensor)
+    assert not torch.equal(whole.head.weight, single.head.weight[:, :3])
+
+
 def test_a_model_of_another_shape_is_no_start(folder):
     wide = build_model(SPEC.model.model_copy(update={"width": 8}))
     with pytest.raises(SavedModelError, match="fits only"):

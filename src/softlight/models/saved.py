@@ -174,17 +174,18 @@ def adopt_weights(network: nn.Module, name_or_folder: str | Path) -> float:
     """The share of the network's weights that now come from a saved model: those that fit.
 
     A model for another task fits all but the last layer, and of one that restores images that layer
-    is left out. One that fits in less than half is of another shape, and an error.
+    is left out. A network that is made of several takes a single one into each of its parts. One
+    that fits in less than half is of another shape, and an error.
     """
     model, spec = load_model(name_or_folder)
-    own = network.state_dict()
-    fitting = {
-        name: tensor
-        for name, tensor in model.state_dict().items()
-        if name in own
-        and own[name].shape == tensor.shape
-        and not (spec.target == "image" and name.startswith("head."))
-    }
+    own, given = network.state_dict(), model.state_dict()
+    fitting = {}
+    for name, tensor in own.items():
+        source = name if name in given else name.partition(".")[2]  # of a part: without its name
+        found = given.get(source)
+        restores = spec.target == "image" and source.startswith("head.")
+        if found is not None and found.shape == tensor.shape and not restores:
+            fitting[name] = found
     share: float = sum(t.numel() for t in fitting.values()) / sum(t.numel() for t in own.values())
     if share < 0.5:
         raise SavedModelError(
