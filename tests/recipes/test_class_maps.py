@@ -125,7 +125,7 @@ def test_a_failed_file_leaves_no_class_map_of_an_older_run(tmp_path: Path) -> No
     assert result.error
     assert not (out / "classes" / "a.tif").exists()
     assert not result.classes
-    with pytest.raises(ValueError, match="would replace"):
+    with pytest.raises(ValueError, match="where the results would mix"):
         segment([write(out / "classes" / "b.tif", blood())], three_levels(), out)
     assert class_path(out / "labels" / "b.tif") == out / "classes" / "b.tif"
 

@@ -213,7 +213,7 @@ def test_ome_zarr_is_written_when_asked(tmp_path: Path) -> None:
 def test_labels_never_replace_the_images_they_are_of(tmp_path: Path) -> None:
     image = write(tmp_path / "run" / "labels" / "a.tif", TWO)
     before = image.read_bytes()
-    with pytest.raises(ValueError, match=r"would replace 1 of the images"):
+    with pytest.raises(ValueError, match="where the results would mix"):
         segment([image.parent], bright_segmenter(), tmp_path / "run")
     assert image.read_bytes() == before
 

@@ -85,7 +85,7 @@ def test_a_result_is_not_written_among_its_labels(stack: Path, tmp_path: Path) -
     folder = tmp_path / "labels"
     folder.mkdir()
     moved = stack.rename(folder / "cells.tif")
-    with pytest.raises(ImageError, match="another folder"):
+    with pytest.raises(ValueError, match="give --out another folder"):
         track_folder(moved, tmp_path)
     assert moved.is_file()
 

@@ -22,6 +22,7 @@ from softlight.io.exchange.run_folder import movies_of_run, read_run
 from softlight.io.folder import open_folder_or_file
 from softlight.io.labels import open_label_movie
 from softlight.io.zarr import Version
+from softlight.recipes.apart import keep_apart
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def export(
     kind = source_format or recognise(source)
     if kind in ("csv", "parquet"):
         kind = "run"  # they have the same layout
+    if kind != "run" and source.is_dir():
+        keep_apart([], out, whole=[source])  # beside the tables of a run, nothing is mistaken
     names: list[str | None] = [movie]
     if kind == "run" and movie is None:
         names = list(movies_of_run(source))

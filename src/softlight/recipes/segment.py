@@ -20,6 +20,7 @@ from softlight.io.images import ImageError, Movie, find_images, open_movie
 from softlight.io.labels import label_writer, open_label_movie
 from softlight.io.zarr import write_ome_zarr
 from softlight.measure.morphology import measure_frame
+from softlight.recipes.apart import keep_apart
 from softlight.recipes.class_maps import COLUMNS as CLASS_COLUMNS
 from softlight.recipes.class_maps import ClassMaps, class_path, shares_in_words
 from softlight.recipes.divide import Found, Options
@@ -114,9 +115,9 @@ def segment(
     """
     reading, options = reading or Reading(), options or Options()
     files = [Path(path) for path in inputs] if as_movies else find_images(inputs)
+    keep_apart(files, out, whole=[] if as_movies else [path for path in files if path.is_dir()])
     names = output_names(files)
     targets = [out / "labels" / f"{name}.tif" for name in names]
-    _spare_inputs(files, [*targets, *map(class_path, targets)])
     (out / "labels").mkdir(parents=True, exist_ok=True)
     results = []
     for path, target in zip(files, targets, strict=True):
@@ -130,17 +131,6 @@ def segment(
             result.classes = [{**row, "file": str(result.source)} for row in result.classes]
     _write_summary(results, segmenter, out, reading, options)
     return results
-
-
-def _spare_inputs(files: Sequence[Path], targets: Sequence[Path]) -> None:
-    """Raise before anything is written if labels would replace an image."""
-    written = {target.resolve() for target in targets}
-    lost = [path for path in files if path.resolve() in written]
-    if lost:
-        raise ValueError(
-            f"The labels would replace {len(lost)} of the images, the first {lost[0]}. Give --out "
-            "another folder."
-        )
 
 
 def output_names(files: Sequence[Path]) -> list[str]:
@@ -189,7 +179,8 @@ def _segment_file(
         if options.ome_zarr is not None:
             zarr = target.parents[1] / "ome-zarr" / f"{target.stem}.ome.zarr"
             found = open_label_movie(target)
-            write_ome_zarr(zarr, movie, labels=found, version=options.ome_zarr)
+            assert result.movie is not None
+            write_ome_zarr(zarr, result.movie, labels=found, version=options.ome_zarr)
         result.labels_path = target
         result.classes_path = class_path(target) if result.classes else None
         result.warnings += _doubts(result, options, segmenter)
@@ -207,14 +198,14 @@ def _find_all(
     options: Options,
     progress: Callable[[str, int, int], None] | None,
 ) -> None:
-    """Labels of every frame in ``target``; tables, scale and doubts in the result."""
+    """Labels of every frame in ``target``; tables, the movie on their grid, and doubts."""
     finder = CellFinder(movie, segmenter, options)
+    result.begun, movie = finder.begun, finder.movie
+    result.movie, result.pixel_size_um = movie, movie.pixel_size_um
     maps = ClassMaps(segmenter.spec, file=result.source.name, pixel_size_um=movie.pixel_size_um)
     with label_writer(target) as add, maps.writing(class_path(target)):
         for frame in range(len(movie)):
             found = finder.find(frame)
-            assert finder.begun is not None
-            result.begun = finder.begun
             add(found.labels)
             cells = measure_frame(found.labels, frame=frame, pixel_size_um=movie.pixel_size_um)
             cells = cells[[name for name in CELL_COLUMNS if name in cells]]
@@ -297,6 +288,9 @@ def summary(results: Sequence[SegmentedFile]) -> list[dict[str, Any]]:
             "cells": [row["cells"] for row in result.rows],
             "confluence": [row["confluence"] for row in result.rows],
             "zoom": result.begun.zoom,
+            "resolution": result.begun.resolution,
+            "photons": result.begun.photons,
+            "grid": None if result.movie is None else list(result.movie.shape[1:3]),
             "notes": result.notes,
             "labels": None if result.labels_path is None else str(result.labels_path),
             "classes": None if result.classes_path is None else str(result.classes_path),

@@ -19,6 +19,7 @@ from softlight.io.files import replacing
 from softlight.io.labels import LazyFrames, label_writer, open_label_movie, read_labels
 from softlight.io.tables import write_table
 from softlight.measure.morphology import measure_frame
+from softlight.recipes.apart import keep_apart
 from softlight.recipes.provenance import stamp
 from softlight.track.lineage import build_lineage, division_table
 from softlight.track.movie import Tracked, track_cells
@@ -73,11 +74,8 @@ def track_folder(
         progress: told (frames done, frames in all) while cells are measured.
     """
     labels = open_any_labels(path)
+    keep_apart([path], out, whole=[path] if path.is_dir() else [])
     target = out / "labels" / f"{movie_name(path)}.tif"
-    if target.resolve() == path.resolve() or path.resolve() in target.resolve().parents:
-        raise ImageError(
-            f"The tracks would be written among the labels of {path}; give --out another folder."
-        )
     strangers = [file.name for file in target.parent.glob("*.tif") if file != target]
     if strangers:
         raise ImageError(

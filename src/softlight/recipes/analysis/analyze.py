@@ -20,7 +20,7 @@ from softlight.measure.plate import read_plate_map, wells_of
 from softlight.recipes.analysis.kept import KeptFrames
 from softlight.recipes.analysis.movie import Measured, analyze_movie, write_zarr
 from softlight.recipes.analysis.page import analysis_page
-from softlight.recipes.analysis.positions import Position, find_positions
+from softlight.recipes.analysis.positions import Position, find_positions, searched_below
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.analysis.state import (
     claim,
@@ -43,6 +43,7 @@ from softlight.recipes.analysis.summaries import (
     summary_of,
     unit_of,
 )
+from softlight.recipes.apart import keep_apart
 from softlight.recipes.provenance import stamp
 
 TABLES = (
@@ -141,7 +142,7 @@ def analyze(
             )
     plate = None if plate_map is None else read_plate_map(plate_map)
     positions = find_positions(inputs, separate=settings.separate)
-    _spare(positions, cells, out)
+    _spare(inputs, positions, cells, out)
     if plate is not None and (absent := _not_on_plate([one.name for one in positions], plate)):
         note(f"Measured, but in no condition, since the plate map lacks them: {listed(absent)}.")
     plan = plan_of(cells, settings)
@@ -177,19 +178,17 @@ def _not_on_plate(names: Sequence[str], plate: pd.DataFrame) -> list[str]:
     return [str(name) for name in wells.loc[~wells["well"].isin(plate["well"]), "movie"]]
 
 
-def _spare(positions: Sequence[Position], cells: Segmenter | Path, out: Path) -> None:
-    """Raise before anything is written if the run folder holds what is to be read."""
-    needed = [file for position in positions for file in position.there]
-    if not isinstance(cells, Segmenter):
-        if not cells.exists():
-            raise ValueError(f"{cells} does not exist; check the path of the labels.")
-        needed.append(cells)
-    inside = [path for path in needed if path.resolve().is_relative_to(out.resolve())]
-    if inside:
-        raise ValueError(
-            f"{inside[0]} lies in the run folder {out}, whose files are replaced. Give --out "
-            "another folder."
-        )
+def _spare(
+    inputs: Sequence[Path | str], positions: Sequence[Position], cells: Segmenter | Path, out: Path
+) -> None:
+    """Raise before anything is written if the run folder would mix with what is read."""
+    files = [file for position in positions for file in position.there]
+    given = [] if isinstance(cells, Segmenter) else [cells]
+    for labels in given:
+        if not labels.exists():
+            raise ValueError(f"{labels} does not exist; check the path of the labels.")
+    folders = [path for path in (*files, *given) if path.is_dir()]
+    keep_apart([*files, *given], out, whole=[*folders, *searched_below(inputs)])
 
 
 def _one(

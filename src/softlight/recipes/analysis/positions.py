@@ -103,16 +103,27 @@ def _by_folder(inputs: Iterable[Path | str]) -> list[tuple[Path, list[Path]]]:
     return list(folders.items())
 
 
+def searched_below(inputs: Iterable[Path | str]) -> list[Path]:
+    """The folders among these that stand for the folders below them."""
+    return [path for path in map(Path, inputs) if path.is_dir() and not _has_images(path)]
+
+
+def _has_images(folder: Path) -> bool:
+    try:
+        find_images([folder])
+    except ImageError:
+        return False
+    return True
+
+
 def _leaves(path: Path) -> list[Path]:
     """The path itself, or the folders below a folder that has no images of its own."""
     if not path.is_dir():
         return [path]
-    try:
-        find_images([path])
-    except ImageError:
+    if not _has_images(path):
         below = [one for one in path.iterdir() if one.is_dir() and not one.name.startswith(".")]
         if not below:
-            raise
+            find_images([path])  # says what is wrong
         return [leaf for one in sorted(below, key=natural_key) for leaf in _leaves(one)]
     return [path]
 
