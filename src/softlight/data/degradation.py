@@ -216,7 +216,7 @@ def shrunk(image: Float, shape: tuple[int, int], *, down: Down = "area") -> Floa
         return image
     if down == "antialiased":
         return _resized(image, shape, Image.Resampling.BICUBIC)
-    means = resize_local_mean(image, (*image.shape[:-2], *shape), preserve_range=True)
+    means = resize_local_mean(image, (*image.shape[:-2], *shape), preserve_range=True)  # type: ignore[no-untyped-call]
     return np.asarray(means, np.float32)
 
 

@@ -36,7 +36,7 @@ def edges(image: npt.NDArray[Any], *, sigma_px: float = SIGMA_PX) -> Mask:
     scale = float(np.abs(values).max())
     if height.max() <= 1e-6 * scale:  # nothing but rounding
         return np.zeros(image.shape, np.bool_)
-    found: Mask = height > threshold_otsu(height)
+    found: Mask = height > threshold_otsu(height)  # type: ignore[no-untyped-call]
     return found
 
 

@@ -39,11 +39,11 @@ def restored_scores(
         raise RestoredError("The true image is even, so nothing tells how near another one is.")
     one, other = image.astype(np.float64), truth.astype(np.float64)
     with np.errstate(divide="ignore"):
-        psnr = min(float(peak_signal_noise_ratio(other, one, data_range=peak)), MOST_DB)
+        psnr = min(float(peak_signal_noise_ratio(other, one, data_range=peak)), MOST_DB)  # type: ignore[no-untyped-call]
     ssim = float("nan")
     if min(truth.shape) >= LEAST_SIDE_PX:
         settings: dict[str, Any] = {"gaussian_weights": True, "use_sample_covariance": False}
-        ssim = float(structural_similarity(other, one, data_range=peak, sigma=1.5, **settings))
+        ssim = float(structural_similarity(other, one, data_range=peak, sigma=1.5, **settings))  # type: ignore[no-untyped-call]
     return {"psnr": psnr, "ssim": ssim}
 
 

@@ -69,8 +69,8 @@ def beside_paper(figures: Sequence[PaperFigure], means: pd.DataFrame) -> pd.Data
             ours = means.loc[figure.variant]
             row |= {"ours, test": ours["dice"], "ours, validation": ours["dice_validation"]}
     table = pd.DataFrame(list(rows.values()))
-    ours = [name for name in table.columns if name.startswith("ours")]
-    return table[[*(name for name in table.columns if name not in ours), *ours]]
+    last = [name for name in table.columns if name.startswith("ours")]
+    return table[[*(name for name in table.columns if name not in last), *last]]
 
 
 def all_regimes(means: pd.DataFrame) -> pd.DataFrame:
@@ -94,9 +94,9 @@ def gap_closed(means: pd.DataFrame, name: str, measure: str) -> float:
     ceiling = f"{family}ceiling"
     if measure not in means or not {floor, ceiling} <= set(means.index):
         return math.nan
-    lowest, highest = means.loc[floor, measure], means.loc[ceiling, measure]
-    gap = float(highest) - float(lowest)
-    return (float(means.loc[name, measure]) - float(lowest)) / gap if gap > 0 else math.nan
+    score = {str(row): float(value) for row, value in means[measure].items()}
+    gap = score[ceiling] - score[floor]
+    return (score[name] - score[floor]) / gap if gap > 0 else math.nan
 
 
 def edge_gains(images: pd.DataFrame) -> pd.DataFrame:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from softlight.io.images import read_image
 from softlight.io.labels import read_labels
-from softlight.recipes.regimes.regime import KEPT
-from softlight.recipes.regimes.scored import CLEAN, GIVEN, MASK, RESTORED, TRUTH
+from softlight.recipes.double_unet.regime import KEPT
+from softlight.recipes.double_unet.scored import CLEAN, GIVEN, MASK, RESTORED, TRUTH
 from softlight.recipes.system import Runs
 from softlight.report.blocks import Block, Picture, Section, Text
 from softlight.report.figures import error_map, side_by_side, to_jpeg
@@ -49,7 +49,9 @@ _WHAT = (
 
 
 def _row(title: str, folder: Path) -> Picture:
-    given, restored, clean = (read_image(folder / name) for name in (GIVEN, RESTORED, CLEAN))
+    given, restored, clean = (
+        read_image(folder / name).astype(np.float32) for name in (GIVEN, RESTORED, CLEAN)
+    )
     mask, truth = (read_labels(folder / name) > 0 for name in (MASK, TRUTH))
     panels = [("given", _grey(given))]
     if not np.array_equal(given, restored):
@@ -65,8 +67,8 @@ def _row(title: str, folder: Path) -> Picture:
     )
 
 
-def _grey(image: NDArray[np.generic]) -> Pixels:
-    return View.fit(image.shape, largest_px=LARGEST_PX).picture(image)  # type: ignore[arg-type]
+def _grey(image: NDArray[np.float32]) -> Pixels:
+    return View.fit(image.shape, largest_px=LARGEST_PX).picture(image)
 
 
 def _mask(mask: NDArray[np.bool_]) -> Pixels:

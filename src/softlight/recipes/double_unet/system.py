@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from softlight.data.degradation import Degradation
-from softlight.recipes.regimes.pictures import pictures
-from softlight.recipes.regimes.regime import Regime
-from softlight.recipes.regimes.tables import tables
+from softlight.recipes.double_unet.pictures import pictures
+from softlight.recipes.double_unet.regime import Regime
+from softlight.recipes.double_unet.tables import tables
 from softlight.recipes.simulation import simulate_stand_in
 from softlight.recipes.system import System, Variant
 

@@ -11,16 +11,16 @@ from softlight.config import ConfigError, PaperFigure
 from softlight.models.saved import load_model
 from softlight.recipes import reproduce as room
 from softlight.recipes.library import load_recipe
-from softlight.recipes.regimes import regime
-from softlight.recipes.regimes.system import DOUBLE_UNET
-from softlight.recipes.regimes.tables import (
+from softlight.recipes.double_unet import regime
+from softlight.recipes.double_unet.system import DOUBLE_UNET
+from softlight.recipes.double_unet.tables import (
     all_regimes,
     beside_paper,
     edge_gains,
     few_photons,
     gap_closed,
 )
-from softlight.recipes.regimes.trained import restorer_recipe
+from softlight.recipes.double_unet.trained import restorer_recipe
 from softlight.recipes.reproduce import Reproduction, reproduce
 
 SETTINGS = {

@@ -15,8 +15,8 @@ from softlight.data.degradation import Degradation
 from softlight.data.samples import DataSet
 from softlight.data.splits import Fold, folds
 from softlight.evaluate.table import write_metrics
-from softlight.recipes.regimes.scored import mean_dice, scored_images
-from softlight.recipes.regimes.trained import (
+from softlight.recipes.double_unet.scored import mean_dice, scored_images
+from softlight.recipes.double_unet.trained import (
     joined,
     minutes_trained,
     restorer_recipe,
