@@ -1,5 +1,6 @@
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from softlight.data.loader import (
 )
 from softlight.data.normalize import Preprocessor
 from softlight.data.samples import Annotated, DataError, Sample
+from softlight.data.single_cells import MASKS
 
 BUSY = AugmentConfig(flips=True, rotate_degrees=30, brightness=0.1, noise=0.05)
 PLAIN = AugmentConfig()
@@ -259,6 +261,26 @@ def test_cells_are_learned_with_their_labels_and_maps() -> None:
     assert item.maps.shape == (2, *labels.shape)
     assert item.maps[:, labels == 0].max() == 0
     assert item.maps[0, labels > 0].min() > 0
+
+
+def test_masks_teach_no_maps_beside_cells_and_pieces_where_they_are_alone() -> None:
+    _, labels = discs()
+    cells, masks = cell_sample(labels), replace(cell_sample(labels > 0), tags={"annotation": MASKS})
+    plain = Preprocessor(PreprocessConfig())
+    items = decode([cells, masks], plain, 2, target="flow")
+    assert items[0].maps is not None
+    assert (items[1].maps, items[1].labels) == (None, None)
+    assert np.isnan(items[1].cell_diameter_px)
+    batch = to_batch(items[::-1])
+    assert batch.maps is not None
+    assert batch.parted is not None
+    assert batch.parted.tolist() == [0, 1]
+    np.testing.assert_array_equal(batch.maps[0], 0)
+    np.testing.assert_array_equal(batch.maps[1], items[0].maps)
+    assert to_batch(items[:1]).parted is None
+    assert to_batch(items[1:]).maps is None
+    (alone,) = decode([masks], plain, 2, target="flow")
+    assert alone.maps is not None
 
 
 def test_maps_move_with_the_image() -> None:

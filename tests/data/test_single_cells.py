@@ -7,7 +7,7 @@ from tests.cases import discs
 
 from softlight.data.samples import Annotated, Sample
 from softlight.data.sets import open_dataset
-from softlight.data.single_cells import has_single_cells, is_binary
+from softlight.data.single_cells import are_masks, has_single_cells, is_binary
 
 
 def samples(*labels: npt.NDArray[np.int32], **tags: str) -> list[Sample]:
@@ -44,6 +44,14 @@ def test_a_few_classes_are_not() -> None:
 def test_many_classes_in_many_pieces_are_not() -> None:
     classes = np.tile(CELLS, (3, 3))
     assert not has_single_cells(samples(classes))
+
+
+def test_masks_are_labels_in_pieces() -> None:
+    apart = CELLS * (np.indices(CELLS.shape) % 5 > 0).all(axis=0)
+    assert are_masks(samples(np.zeros_like(CELLS), (apart > 0).astype(np.int32)))
+    assert not are_masks(samples((CELLS == 1).astype(np.int32)))  # may be the only cell there is
+    assert not are_masks(samples((apart > 0).astype(np.int32), apart))
+    assert not are_masks([])
 
 
 def test_nothing_is_nothing() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from softlight.config import ConfigError, Recipe, parse_recipe, read_toml, with_settings
 from softlight.data.samples import DataError
-from softlight.io.labels import write_labels
+from softlight.io.labels import read_labels, write_labels
 from softlight.models.saved import CARD, SPEC, WEIGHTS, load_model
 from softlight.recipes.train import Trained, has_checkpoint
 from softlight.recipes.train_folder import train_folder
@@ -197,6 +197,29 @@ def test_missing_partners_are_one_error_before_anything_is_written(tmp_path: Pat
     assert "dish_a.tif has no partner" in str(told.value)
     assert "dish_d.tif has no partner" in str(told.value)
     assert not (tmp_path / "model").exists()
+
+
+def test_several_folders_train_one_model_that_names_them_all(data: Path, tmp_path: Path) -> None:
+    masks = write_discs(tmp_path / "masks", ("m_a", "m_b"))
+    for path in (masks / "labels").iterdir():
+        write_labels(path, (read_labels(path) > 0).astype(np.int32))
+    model = {"depth": 1, "width": 2, "out_channels": 3}
+    recipe = tiny_recipe(target="flow", model=model)
+    told: list[str] = []
+    licences = ["CC0 1.0", "MIT"]
+    one = train_folder(
+        recipe, [data, masks], tmp_path / "m", settings=QUICK, licence=licences, note=told.append
+    )
+    assert one.spec.provenance["data"] == f"{data.name}, masks"
+    assert one.spec.provenance["licence_of_data"] == f"{data.name}: CC0 1.0; masks: MIT"
+    assert any("masks: its labels do not tell touching cells apart" in line for line in told)
+    assert {s.tags["set"] for s in (*one.split.train, *one.split.validation)} == {
+        data.name,
+        "masks",
+    }
+    with pytest.raises(ConfigError, match="3 licences were given for 2 data sets"):
+        train_folder(recipe, [data, masks], tmp_path / "n", licence=["a", "b", "c"])
+    assert not (tmp_path / "n").exists()
 
 
 @pytest.mark.parametrize(

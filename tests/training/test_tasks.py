@@ -7,9 +7,9 @@ from torch import nn
 
 from softlight.config import LossConfig
 from softlight.data.loader import Batch
-from softlight.losses import build_loss
+from softlight.losses import build_loss, mse
 from softlight.models.outputs import NetworkOutput
-from softlight.training.tasks import SegmentationTask
+from softlight.training.tasks import CellsTask, SegmentationTask
 
 
 class _Says(nn.Module):
@@ -53,3 +53,21 @@ def test_the_recipe_says_the_weight() -> None:
     recipe = tiny_recipe(loss={"auxiliary_weight": 0.3})
     task = _task(recipe.loss, recipe, np.ones(2, np.int64))
     assert task.auxiliary_weight == 0.3
+
+
+def test_images_without_maps_teach_the_foreground_only() -> None:
+    task = CellsTask(build_loss(LossConfig()), mse, weight=2.0, target="flow")
+    logits = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    maps = torch.rand(2, 2, 4, 4, generator=torch.Generator().manual_seed(1))
+    both = Batch(
+        torch.zeros(2, 1, 4, 4), torch.ones(2, 4, 4, dtype=torch.int64), torch.ones(2, 4, 4), maps
+    )
+    first = Batch(*(part[:1] for part in both[:4]))
+    mixed, named = task.cost(logits, both._replace(parted=torch.tensor([1.0, 0.0])))
+    of_first = task.cost(logits[:1], first)[1]["maps"]
+    of_both = task.loss(logits[:, :1], both.target, both.weight)[0]
+    torch.testing.assert_close(named["maps"], of_first)
+    torch.testing.assert_close(mixed, of_both + 2.0 * of_first)
+    total, none = task.cost(logits, both._replace(maps=None))
+    assert float(none["maps"]) == 0
+    torch.testing.assert_close(total, of_both)

@@ -26,6 +26,7 @@ from softlight.data.cells import median_cell_diameter
 from softlight.data.directions import turned
 from softlight.data.normalize import Preprocessor
 from softlight.data.samples import SHOWN_PROBLEMS, DataError, Sample
+from softlight.data.single_cells import is_binary
 from softlight.data.targets import TARGETS
 from softlight.data.weights import pixel_weights
 
@@ -45,8 +46,9 @@ class Decoded:
     pixel_size_um: float | None = None  # of the raw image, where known
     cell_diameter_px: float = math.nan  # median of the annotated cells, on the network's grid
     labels: npt.NDArray[np.int32] | None = None  # (Y, X) single cells, where they are learned
-    maps: npt.NDArray[np.float32] | None = None  # (K, Y, X) what divides them
+    maps: npt.NDArray[np.float32] | None = None  # (K, Y, X) what divides them, where known
     levels: npt.NDArray[np.float64] | None = None  # (C, 2) of no light, and of the brightest
+    whole: npt.NDArray[np.float32] | None = None  # (C, Y, X) the image that a crop is of
     clean: npt.NDArray[np.float32] | None = None  # (C, Y, X) as it was, where it was made worse
 
 
@@ -57,6 +59,7 @@ class Batch(NamedTuple):
     target: torch.Tensor  # int64 (N, Y, X)
     weight: torch.Tensor  # float32 (N, Y, X), 0 = ignored
     maps: torch.Tensor | None = None  # float32 (N, K, Y, X), where cells are told apart
+    parted: torch.Tensor | None = None  # float32 (N,), 0 where an image has no maps; None: all have
     clean: torch.Tensor | None = None  # float32 (N, C, Y, X), where images were made worse
 
 
@@ -120,9 +123,11 @@ def decode(
 ) -> list[Decoded]:
     """Every sample read, normalised and resized, ready for all epochs; in memory, or in a cache.
 
-    ``membrane`` is the value of the class that parts cells, where there is such a class.
+    ``membrane`` is the value of the class that parts cells, where there is such a class. Masks in
+    which touching cells are one teach no maps, unless there is nothing else.
     """
     decoded, problems = [], []
+    some_of_cells = not all(is_binary(sample) for sample in samples)
     for index, sample in enumerate(samples):
         annotated = sample.read()
         try:
@@ -135,6 +140,8 @@ def decode(
         labels = preprocessor.labels(annotated.labels, **scale)
         valid = None if annotated.valid is None else preprocessor.mask(annotated.valid, **scale)
         classes = to_classes(labels, class_count, name=sample.name)
+        of_cells = not is_binary(sample) or not some_of_cells
+        parts = target in TARGETS and of_cells
         # Labels are single cells, but of several classes they are the classes: then pieces count.
         cells = labels if class_count == 2 else (labels > 0).astype(np.int32)
         if membrane is not None:
@@ -146,9 +153,9 @@ def decode(
                 classes=_kept(classes, cache),
                 valid=None if valid is None else _kept(valid, cache),
                 pixel_size_um=annotated.pixel_size_um,
-                cell_diameter_px=median_cell_diameter(cells),
-                labels=_kept(labels, cache) if target in TARGETS else None,
-                maps=_kept(TARGETS[target](labels), cache) if target in TARGETS else None,
+                cell_diameter_px=median_cell_diameter(cells) if of_cells else math.nan,
+                labels=_kept(labels, cache) if parts else None,
+                maps=_kept(TARGETS[target](labels), cache) if parts else None,
                 levels=preprocessor.levels(annotated.image),
             )
         )
@@ -184,13 +191,17 @@ def to_batch(
         pixel_weights(item.classes, item.valid, border_weight=border_weight, border_px=border_px)
         for item in items
     ]
-    maps = [item.maps for item in items if item.maps is not None]
+    known = [item.maps for item in items if item.maps is not None]
+    maps = [np.zeros_like(known[0]) if item.maps is None else item.maps for item in items if known]
     clean = [item.clean for item in items if item.clean is not None]
     return Batch(
         image=torch.from_numpy(np.stack([item.image for item in items])),
         target=torch.from_numpy(np.stack([item.classes for item in items]).astype(np.int64)),
         weight=torch.from_numpy(np.stack(weights)),
         maps=torch.from_numpy(np.stack(maps)) if maps else None,
+        parted=torch.tensor([float(item.maps is not None) for item in items])
+        if 0 < len(known) < len(items)
+        else None,
         clean=torch.from_numpy(np.stack(clean)) if clean else None,
     )
 
@@ -271,6 +282,7 @@ class TrainingBatches:
             valid=None if item.valid is None else item.valid.ravel()[source],
             maps=maps,
             levels=item.levels,
+            whole=item.image,
         )
         return crop if self._change is None else self._change(crop, rng)
 

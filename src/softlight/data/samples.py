@@ -39,7 +39,8 @@ class Sample:
         name: Unique within its data set.
         group: The well or movie; images of one group look alike, so splits keep them together.
         reader: Reads the files.
-        tags: What is known besides: ``cell_type``, ``well``, ``site``, ``time_h``, ``frame``.
+        tags: What is known besides: ``cell_type``, ``well``, ``site``, ``time_h``, ``frame``,
+            ``annotation``, and of several data sets the ``set``.
     """
 
     name: str
@@ -54,13 +55,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class DataSet:
-    """The samples of one folder and what its user should know about them."""
+    """The samples of a folder, or of several, and what its user should know about them."""
 
     name: str
-    kind: Literal["paired", "livecell", "ctc"]
-    source: Path
+    kind: Literal["paired", "livecell", "ctc", "several"]
+    source: Path  # of several, that of the first
     samples: tuple[Sample, ...]
     notes: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()  # the names of the sets, if it is made of several
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from softlight.data.ctc import open_ctc
 from softlight.data.ctc_sequences import ctc_folders, is_sequence
+from softlight.data.joined import joined
 from softlight.data.livecell import is_livecell, open_livecell
 from softlight.data.paired import is_paired, open_paired
 from softlight.data.samples import (
@@ -59,18 +60,38 @@ DATASETS: Mapping[str, Layout] = {
 
 
 def open_dataset(
-    path: Path | str, *, annotation: str = "auto", progress: Progress | None = None
+    path: Path | str | Sequence[Path | str],
+    *,
+    annotation: str = "auto",
+    progress: Progress | None = None,
 ) -> DataSet:
     """The data set in a folder, every file checked, or one DataError that tells all problems.
 
     Args:
         path: A LIVECell folder, a Cell Tracking Challenge folder or a folder with images/ and
             labels/ (or masks/). Where several fit, this is the order of preference, and the
-            notes say so.
+            notes say so. Of several folders the sets are joined, see ``softlight.data.joined``.
         annotation: For Challenge folders, which masks to use: see ``softlight.data.ctc.open_ctc``.
-        progress: Told (files checked, files in all).
+        progress: Told (files checked, files in all), of each folder.
     """
-    path = Path(path)
+    paths = [Path(path)] if isinstance(path, Path | str) else [Path(each) for each in path]
+    if not paths:
+        raise DataError(f"No folder was given. Give that of a data set:\n{_accepted()}")
+    fitting = {each: _fitting(each) for each in paths}
+    takes = {each: DATASETS[kinds[0]].takes_annotation for each, kinds in fitting.items()}
+    if annotation not in ("auto", "complete") and not any(takes.values()):
+        raise DataError(
+            f"annotation={annotation!r} is for Cell Tracking Challenge folders; {paths[0]} is read "
+            f"as {fitting[paths[0]][0]}. Leave it out."
+        )
+    opened = [
+        _open(each, fitting[each], annotation if takes[each] else None, progress) for each in paths
+    ]
+    return opened[0] if len(opened) == 1 else joined(opened)
+
+
+def _fitting(path: Path) -> list[str]:
+    """The layouts that the folder has, the preferred one first; a DataError if it has none."""
     if not path.is_dir():
         what = "is a file, not a folder" if path.exists() else "does not exist"
         raise DataError(f"{path} {what}. Give the folder of a data set:\n{_accepted()}")
@@ -80,21 +101,20 @@ def open_dataset(
             f"{path} is not a data set that is known. It holds {_held(path)}. Accepted are:\n"
             f"{_accepted()}{_hint(path)}"
         )
-    layout = DATASETS[fitting[0]]
-    if layout.takes_annotation:
-        dataset = layout.opens(path, annotation=annotation, progress=progress)
-    elif annotation not in ("auto", "complete"):
-        raise DataError(
-            f"annotation={annotation!r} is for Cell Tracking Challenge folders; {path} is read as "
-            f"{fitting[0]}. Leave it out."
-        )
-    else:
-        dataset = layout.opens(path, progress=progress)
-    if len(fitting) > 1:
-        others = " and ".join(fitting[1:])
-        note = f"The folder could also be read as {others}; it is read as {fitting[0]}."
-        dataset = replace(dataset, notes=(note, *dataset.notes))
-    return dataset
+    return fitting
+
+
+def _open(
+    path: Path, fitting: Sequence[str], annotation: str | None, progress: Progress | None
+) -> DataSet:
+    """The data set of one folder, with a note where it could be another."""
+    chosen = {} if annotation is None else {"annotation": annotation}
+    dataset = DATASETS[fitting[0]].opens(path, **chosen, progress=progress)
+    if len(fitting) == 1:
+        return dataset
+    others = " and ".join(fitting[1:])
+    note = f"The folder could also be read as {others}; it is read as {fitting[0]}."
+    return replace(dataset, notes=(note, *dataset.notes))
 
 
 def _accepted() -> str:

@@ -212,8 +212,9 @@ def _units(samples: Sequence[Sample], by: By) -> list[Unit]:
 
 
 def _stratum(unit: Unit) -> str:
-    """The commonest cell type of the unit."""
-    return Counter(sample.tags.get("cell_type", "") for sample in unit).most_common(1)[0][0]
+    """The commonest cell type of the unit; of several data sets, with the name of its set."""
+    kinds = (f"{s.tags.get('set', '')} {s.tags.get('cell_type', '')}" for s in unit)
+    return Counter(kinds).most_common(1)[0][0]
 
 
 def _choose_units(units: Sequence[Unit], wanted: int, seed: int) -> list[Unit]:

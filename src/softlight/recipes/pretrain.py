@@ -11,6 +11,7 @@ from softlight.data.frames import described, fairly, find_frames
 from softlight.data.samples import Progress, Sample
 from softlight.data.splits import split_fraction
 from softlight.recipes.library import load_recipe
+from softlight.recipes.provenance import sources
 from softlight.recipes.restored import RestorePictures, pretraining_page
 from softlight.recipes.segment import Reading
 from softlight.recipes.train import RUN_FOLDER, Trained, train
@@ -63,7 +64,7 @@ def pretrain(
     recipe: str | Path | Recipe = "cells",
     settings: dict[str, Any] | None = None,
     reading: Reading | None = None,
-    licence: str = "",
+    licence: str | Sequence[str] = "",
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
     decoding: Progress | None = None,
@@ -79,7 +80,7 @@ def pretrain(
         recipe: whose network and preprocessing are taken: that of the training to come.
         settings: dotted settings that replace those, as ``{"train.minutes": 10}``.
         reading: how the files are to be read, where they do not say it themselves.
-        licence: of the images, for the model's card.
+        licence: of the images, for the model's card; one, or one for each of the inputs.
         resume: go on from the last checkpoint in ``out``.
         callbacks: who watches, beside the pictures.
         decoding: told (done, total) while the images are read.
@@ -95,12 +96,12 @@ def pretrain(
         channel=reading.channel,
         pixel_size_um=reading.pixel_size_um,
     )
-    names = ", ".join(Path(one).resolve().name for one in given)
+    provenance = sources([Path(one).resolve().name for one in given], licence)
     return pretrain_on(
         samples,
         chosen,
         out,
-        provenance={"data": names, "licence_of_data": licence or "not stated"},
+        provenance=provenance,
         resume=resume,
         callbacks=callbacks,
         decoding=decoding,

@@ -19,6 +19,7 @@ from softlight.config import (
     LossTerm,
     ModelSpec,
     Recipe,
+    SplitConfig,
     to_toml,
 )
 from softlight.data.augment import Augmenter
@@ -39,7 +40,7 @@ from softlight.models.registry import build_model
 from softlight.models.saved import adopt_weights, find_model, read_spec, save_model
 from softlight.recipes.provenance import stamp
 from softlight.recipes.trust import in_words, learn_trust
-from softlight.recipes.tune import tune
+from softlight.recipes.tune import UNTUNED, tune
 from softlight.training.callbacks import Callback, CsvLog
 from softlight.training.engine import CHECKPOINT, FitResult, Trainer, check_monitor
 from softlight.training.restore import RestoreTask
@@ -127,7 +128,10 @@ def train(
         result = trainer.fit(batches, judges, resume=resume)
         spec = _spec(recipe, training, len(held_out), provenance or {})
         if recipe.target not in ("classes", "image"):
-            judges = worse_copies(spread(held_out or training, MOST_TUNED), recipe)
+            told_apart = [item for item in held_out if item.labels is not None] or [
+                item for item in training if item.labels is not None
+            ]
+            judges = worse_copies(spread(told_apart, MOST_TUNED), recipe)
             for callback in callbacks:
                 callback.noted(f"Thresholds are tried on {counted(len(judges), 'image')}.")
             spec = tune(Segmenter(result.network, spec), judges, progress=tuning)
@@ -319,6 +323,7 @@ def _spec(
         ignore_value=recipe.data.ignore_value,
         preprocess=recipe.preprocess,
         predict=recipe.predict,
+        split=UNTUNED.get(recipe.target, SplitConfig()),
         pixel_size_um=float(np.median(sizes)) if sizes else None,
         min_area_px=0 if diameter is None else round(SPECK * math.pi / 4 * diameter**2),
         cell_diameter_px=None if diameter is None else round(diameter, 1),

@@ -13,35 +13,36 @@ from softlight.recipes.advise import advise
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import training_page
 from softlight.recipes.pictures import TrainingPictures
+from softlight.recipes.provenance import sources
 from softlight.recipes.train import RUN_FOLDER, Trained, check_finds_cells, train
 from softlight.training.callbacks import Callback
 
 
 def train_folder(
     recipe: str | Path | Recipe | None,
-    data: Path,
+    data: Path | Sequence[Path],
     out: Path,
     *,
     settings: dict[str, Any] | None = None,
     validation: Sequence[str] | None = None,
     annotation: str = "auto",
-    licence: str = "",
+    licence: str | Sequence[str] = "",
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
     decoding: Callable[[int, int], None] | None = None,
     tuning: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Trained:
-    """Train a model on the annotated images of a folder, with pictures and a report.
+    """Train a model on the annotated images of one folder or several, with pictures and a report.
 
     Args:
         recipe: a name, a TOML file or a Recipe; None chooses settings from the data and says why.
-        data: a LIVECell folder, a Challenge folder, or ``images/`` beside ``labels/``.
+        data: a LIVECell folder, a Challenge folder, or ``images/`` beside ``labels/``; or several.
         out: the model's folder.
         settings: dotted settings that replace the recipe's, as ``{"train.minutes": 10}``.
         validation: names of images or groups to validate on, in place of a fraction.
         annotation: of a Challenge folder: auto, gold, silver or complete.
-        licence: of the training images, for the model's card.
+        licence: of the training images, for the model's card; one, or one for each folder.
         resume: go on from the last checkpoint in ``out``.
         callbacks: who watches, beside the pictures.
         decoding: told (done, total) while the images are read.
@@ -49,6 +50,7 @@ def train_folder(
         note: told what was found and decided.
     """
     dataset = open_dataset(data, annotation=annotation, progress=decoding)
+    provenance = sources(dataset.joined or (dataset.name,), licence)
     for line in dataset.notes:
         note(line)
     kept = out / RUN_FOLDER / "recipe.toml"
@@ -76,7 +78,7 @@ def train_folder(
         out,
         resume=resume,
         callbacks=[pictures, *callbacks],
-        provenance={"data": dataset.name, "licence_of_data": licence or "not stated"},
+        provenance=provenance,
         decoding=decoding,
         tuning=tuning,
     )

@@ -83,8 +83,8 @@ def learn_trust(
         held_out: those that it was not; may be empty.
         progress: told (done, total).
     """
-    judged_on = spread(held_out or training, MOST_JUDGED)
-    seen, sized = spread(training, MOST_SEEN), spread(training, MOST_SIZED)
+    judged_on = spread(_of_cells(held_out or training), MOST_JUDGED)
+    seen, sized = spread(training, MOST_SEEN), spread(_of_cells(training), MOST_SIZED)
     total = len(judged_on) + len(seen) + len(sized)
 
     def told(before: int) -> Progress:
@@ -187,6 +187,11 @@ def in_words(trust: TrustConfig) -> list[str]:
     return lines
 
 
+def _of_cells(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Those whose cells are told apart; all, where none is."""
+    return [sample for sample in samples if not is_binary(sample)] or samples
+
+
 def _calibration(images: Sequence[Judged]) -> CalibrationConfig | None:
     cells = together(images)
     if len(cells.scores) < LEAST_CELLS:
@@ -218,7 +223,7 @@ def _fingerprint(
         annotated = sample.read()
         size = annotated.pixel_size_um
         traits = traits_for(annotated.image, segmenter, pixel_size_um=size)
-        diameter = median_cell_diameter(annotated.labels)
+        diameter = math.nan if is_binary(sample) else median_cell_diameter(annotated.labels)
         scale = segmenter.scale_for(annotated.image.shape, size)
         found.append({**traits, "cell_diameter_px": diameter * scale})
         progress(number + 1, len(samples))

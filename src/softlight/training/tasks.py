@@ -151,6 +151,7 @@ class CellsTask(SegmentationTask):
     """The first output is the foreground, the others are maps that tell one cell from the next.
 
     Outside of the cells, where a map means nothing, it is not learned; the foreground decides.
+    Nor are maps learned from images whose cells are not told apart.
 
     Args:
         loss: of the foreground.
@@ -168,9 +169,12 @@ class CellsTask(SegmentationTask):
     def cost(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
         """The foreground's losses and that of the maps."""
         total, named = self.loss(logits[:, :1], batch.target, batch.weight)
-        assert batch.maps is not None
         predicted = activated(logits, self.target)[:, 1:]
+        if batch.maps is None:
+            return total, {**named, "maps": torch.zeros_like(total)}
         inside = batch.weight * (batch.target > 0)
+        if batch.parted is not None:
+            inside = inside * batch.parted[:, None, None]
         maps = self.maps(predicted, batch.maps, inside)
         return total + self.weight * maps, {**named, "maps": maps.detach()}
 

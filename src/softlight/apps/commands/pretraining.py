@@ -11,6 +11,7 @@ from softlight.apps.commands.training import (
     Device,
     Epochs,
     Init,
+    Licence,
     Minutes,
     Seed,
     Sets,
@@ -43,9 +44,7 @@ def pretrain(
     axes: Axes = None,
     channel: Channel = None,
     pixel_size_um: PixelSizeUm = None,
-    licence: Annotated[
-        str, typer.Option("--licence", help="Of the images, for the model's card.")
-    ] = "",
+    licence: Licence = None,
     device: Device = None,
     seed: Seed = None,
 ) -> None:
@@ -64,7 +63,7 @@ def pretrain(
             recipe=recipe,
             settings=settings,
             reading=Reading(axes, channel, pixel_size_um),
-            licence=licence,
+            licence=licence or "",
             resume=resume,
             callbacks=[TrainingLines(f"{recipe}, to restore images")],
             decoding=progress,

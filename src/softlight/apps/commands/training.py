@@ -14,7 +14,14 @@ from softlight.apps.interrupts import interruptible
 if TYPE_CHECKING:
     from softlight.recipes.train import Trained
 
-Data = Annotated[Path, typer.Option("--data", help="Folder of annotated images.")]
+Data = Annotated[
+    list[Path],
+    typer.Option("--data", help="Folder of annotated images; given again, they are joined."),
+]
+Licence = Annotated[
+    list[str] | None,
+    typer.Option("--licence", help="Of the images, for the model's card: one, or one a folder."),
+]
 Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a setting, as train.clip_norm=1."),
@@ -123,9 +130,7 @@ def train(
         typer.Option("--validation", help="Images or groups to validate on, joined by commas."),
     ] = None,
     annotation: Annotation = "auto",
-    licence: Annotated[
-        str, typer.Option("--licence", help="Of the training images, for the model's card.")
-    ] = "",
+    licence: Licence = None,
     device: Device = None,
     seed: Seed = None,
 ) -> None:
@@ -150,7 +155,7 @@ def train(
             settings=settings,
             validation=None if validation is None else validation.split(","),
             annotation=annotation,
-            licence=licence,
+            licence=licence or "",
             resume=resume,
             callbacks=[TrainingLines(recipe or "chosen settings")],
             decoding=progress,
