@@ -133,24 +133,32 @@ def test_a_crop_is_what_the_network_would_see_of_the_image(
         np.testing.assert_allclose(found.image, expected, atol=0.02)
 
 
-def test_the_stretch_follows_what_noise_does_to_the_whole_image() -> None:
-    """Also from a part of the image that is unlike the rest."""
-    clean = Preprocessor(PERCENTILE).image(RAW)
-    levels = Preprocessor(PERCENTILE).levels(RAW)
-    part = Decoded("a", clean[:, :64, :64], NO_CELLS, None, levels=levels)
-    config = DegradeConfig(photons=(200, 200))
-    found = worsened(part, np.random.default_rng(0), config=config, preprocess=PERCENTILE)
-    expected = Preprocessor(PERCENTILE).image(degrade(RAW, Degradation(photons=200), seed=0))
-    assert found.image.std() == pytest.approx(expected[:, :64, :64].std(), rel=0.15)
+@pytest.mark.parametrize(
+    "how",
+    [Degradation(photons=200), Degradation(factor=0.25), Degradation(factor=0.125, photons=5000)],
+    ids=str,
+)
+@pytest.mark.parametrize("corner", [(0, 0), (96, 40)])
+def test_the_stretch_is_that_of_the_whole_image(how: Degradation, corner: tuple[int, int]) -> None:
+    """Also where the crop is of a part that is unlike the rest."""
+    preprocessor = Preprocessor(PERCENTILE)
+    part = (slice(None), *(slice(start, start + 64) for start in corner))
+    clean, levels = preprocessor.image(RAW), preprocessor.levels(RAW)
+    crop = Decoded("a", clean[part], NO_CELLS, None, levels=levels, whole=clean)
+    config = DegradeConfig(factor=(how.factor,) * 2, photons=(how.photons or 0,) * 2)
+    found = worsened(crop, np.random.default_rng(0), config=config, preprocess=PERCENTILE).image
+    expected = preprocessor.image(degrade(RAW, how, seed=0))[part]
+    assert found.std() == pytest.approx(expected.std(), rel=0.1)
+    assert found.mean() == pytest.approx(expected.mean(), abs=0.05)
 
 
 def test_stretching_anew_cuts_what_the_settings_cut() -> None:
     clean = IMAGE.clip(0, 1)
     worse = clean.copy()
     worse[0, 0, :2] = 5, -3
-    found = stretched_anew(worse, clean, PreprocessConfig())
+    found = stretched_anew(worse, clean, clean, PreprocessConfig())
     assert (found.min(), found.max()) == (0, 1)
-    assert stretched_anew(worse, clean, PERCENTILE).max() > 4
+    assert stretched_anew(worse, clean, clean, PERCENTILE).max() > 4
 
 
 def test_what_it_was_is_kept() -> None:

@@ -6,6 +6,7 @@ comes from the generator that is passed in, so that the same state gives the sam
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from softlight.data.loader import Decoded
 from softlight.data.normalize import stretched_anew
 
 Float = npt.NDArray[np.float32]
+_ENOUGH_PX = 100_000  # pixels of an image that tell how it is stretched
 
 
 def drawn(config: DegradeConfig, rng: np.random.Generator) -> Degradation:
@@ -49,14 +51,19 @@ def worsened(
         rng: the only source of chance.
         config: how much worse.
         preprocess: how images become what the network sees, if the crop is to be stretched anew as
-            the image would be that is as bad as it.
+            the whole image would be, were it as bad.
     """
-    how = drawn(config, rng)
+    how, seed = drawn(config, rng), int(rng.integers(2**31))
     levels = crop.levels if config.light == "image" else None
-    image = _with_levels(crop.image, how, levels, seed=int(rng.integers(2**31)))
+    image = _with_levels(crop.image, how, levels, seed=seed)
     image = covered(image, rng.uniform(0, config.covered), config.block_px, rng)
-    if preprocess is not None and config.light == "image":
-        image = stretched_anew(image, crop.image, preprocess)
+    if preprocess is not None and config.light == "image" and not how.changes_nothing:
+        without_noise = replace(how, photons=None, read_noise=0.0, bits=None)
+        still = _with_levels(crop.image, without_noise, levels, seed=seed)
+        whole = crop.image if crop.whole is None else crop.whole
+        step = 1 + math.isqrt(whole[0].size // _ENOUGH_PX)
+        whole = _with_levels(whole, without_noise, levels, seed=seed)[:, ::step, ::step]
+        image = stretched_anew(image, still, whole, preprocess)
     return replace(crop, image=image, clean=crop.image)
 
 

@@ -106,9 +106,7 @@ class Preprocessor:
     def unstretched(self, image: Float, raw: Raw) -> Float:
         """The values (C, Y, X) that the stretch of this raw frame would bring to these."""
         values = np.empty(image.shape, np.float32)
-        for channel, plane, out in zip(
-            self._channels(np.asarray(raw)), image, values, strict=True
-        ):
+        for channel, plane, out in zip(self._channels(np.asarray(raw)), image, values, strict=True):
             offset, scale = self._offset_and_scale(channel)
             out[:] = plane * (scale if np.isfinite(scale) else 0.0) + offset
         return values
@@ -198,32 +196,31 @@ class Preprocessor:
         return nearest
 
 
-def stretched_anew(worse: Float, clean: Float, config: PreprocessConfig) -> Float:
-    """The crop (C, Y, X) that was made worse, as if its raw image had been, and then stretched.
-
-    What the stretch measures on the image, it is taken to have changed by as much as on the crop.
+def stretched_anew(noisy: Float, still: Float, whole: Float, config: PreprocessConfig) -> Float:
+    """A crop (C, Y, X) that was made worse, as if its raw image had been, and then stretched.
 
     Args:
-        worse: the crop made worse, on the scale of the clean one.
-        clean: as the network would see it.
+        noisy: the crop made worse, on the scale of the clean image.
+        still: the same without noise, which tells what noise does to the stretch.
+        whole: the whole image made worse without noise, on any grid; what the stretch is of.
         config: how images are stretched.
     """
-    result = np.empty_like(worse)
+    result = np.empty_like(noisy)
     clip = config.clip and config.method != "zscore"
-    for channel, before, out in zip(worse, clean, result, strict=True):
+    for channel, before, image, out in zip(noisy, still, whole, result, strict=True):
         low, scale = 0.0, 1.0
         guard = NOISE_HEADROOM * _noise(channel)
         if config.method == "zscore":
-            low = float(channel.mean()) - float(before.mean())
-            variance = 1 + float(channel.var()) - float(before.var())
+            low = float(image.mean()) + float(channel.mean()) - float(before.mean())
+            variance = float(image.var()) + float(channel.var()) - float(before.var())
             scale = max(np.sqrt(max(variance, 0)), guard, _LEAST_SPAN)
         elif config.method == "percentile":
             quantiles = config.low_percentile, config.high_percentile
-            (low, high), (low_before, high_before) = (
-                np.percentile(plane, quantiles) for plane in (channel, before)
+            (low, high), noisy_limits, still_limits = (
+                np.percentile(plane, quantiles) for plane in (image, channel, before)
             )
-            low -= low_before
-            high += 1 - high_before
+            low += noisy_limits[0] - still_limits[0]
+            high += noisy_limits[1] - still_limits[1]
             scale = max(high - low, guard * _gaussian_span(*quantiles), _LEAST_SPAN)
         _rescale(channel, low, scale, clip=clip, out=out)
     return result
