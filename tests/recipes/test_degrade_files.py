@@ -91,10 +91,9 @@ def test_what_would_be_lost_or_change_nothing_is_refused(tmp_path: Path) -> None
         degrade_files([data], tmp_path / "out", Degradation())
     with pytest.raises(ConfigError, match="labels are on its own grid"):
         degrade_files([data], tmp_path / "out", Degradation(0.5, up="none"))
-    with pytest.raises(ConfigError, match="would be overwritten"):
+    with pytest.raises(ValueError, match="where the results would mix with it"):
         degrade_files([data], data, HOW)
     path = movie_in(tmp_path)
-    (done,) = degrade_files([path], tmp_path, HOW)
-    assert done.error is not None
-    assert "would be replaced" in done.error
+    with pytest.raises(ValueError, match="where the results would mix with it"):
+        degrade_files([path], tmp_path, HOW)
     assert np.array_equal(open_movie(path).frame(0), FRAMES[0])

@@ -16,6 +16,7 @@ from softlight.data.sets import is_dataset, open_dataset
 from softlight.io.images import ImageError, Movie, find_images, open_movie
 from softlight.io.labels import write_labels
 from softlight.io.stacks import write_stack
+from softlight.recipes.apart import keep_apart
 from softlight.recipes.segment import Reading, output_names
 
 
@@ -66,6 +67,7 @@ def degrade_files(
             "Nothing would be made worse. Say what is given up: factor, blur_px, photons, bits or "
             "bleaching."
         )
+    keep_apart(inputs, out)
     if len(inputs) == 1 and is_dataset(inputs[0]):
         return _degrade_dataset(inputs[0], out, how, seed=seed, progress=progress, note=note)
     files = find_images(inputs)
@@ -74,8 +76,6 @@ def degrade_files(
         result = DegradedFile(path)
         target = out / f"{name.removesuffix('.ome')}.ome.tif"
         try:
-            if target.resolve() == path.resolve():
-                raise ConfigError(f"{path} would be replaced. Give --out another folder.")
             movie = open_movie(path, **asdict(reading or Reading()))
             _degrade_movie(movie, target, how, seed=seed)
             result.path, result.frames = target, len(movie)
@@ -121,8 +121,6 @@ def _degrade_dataset(
             f"{folder} is a data set, whose labels are on its own grid, and up = none leaves the "
             "images on a coarser one. Use bicubic or nearest, or give the images alone."
         )
-    if folder.resolve() == out.resolve():
-        raise ConfigError(f"{folder} would be overwritten. Give --out another folder.")
     dataset = open_dataset(folder)
     results, partly = [], 0
     for number, sample in enumerate(dataset.samples):
