@@ -15,7 +15,6 @@ from softlight.report.colours import (
     PURPLE,
     SKY_BLUE,
     VERMILION,
-    WHITE,
     YELLOW,
     Colour,
     Labels,
@@ -26,7 +25,7 @@ from softlight.report.view import AnyImage, Mask, PictureError, Pixels, View, pa
 
 # Of the classes 1 and on; class 0 is not painted. They come again where there are more.
 CLASS_COLOURS: tuple[Colour, ...] = (VERMILION, GREEN, SKY_BLUE, YELLOW, PURPLE, ORANGE, BLUE)
-CLASS_ZERO: Colour = WHITE  # where wrong pixels are painted as what they truly are
+CLASS_ZERO: Colour = (160, 160, 160)  # where wrong pixels are painted as what they truly are
 _PAGE_PX = 1408
 _SHARP_FROM = 3
 _TINT = 105  # of 255: the image still shows through
@@ -146,7 +145,7 @@ def preview_of_classes(
         np.pad(row, ((0, 0), (0, widest - row.shape[1]), (0, 0)), constant_values=255)
         for row in rows
     ]
-    return with_legend(np.concatenate(padded), class_legend(names))
+    return with_legend(np.concatenate(padded), class_legend(names, zero=True))
 
 
 def _painted(classes: Labels, alpha: int, *, zero: bool) -> Pixels:
