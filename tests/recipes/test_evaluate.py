@@ -301,3 +301,19 @@ def test_the_loss_of_several_classes_is_that_of_the_true_one() -> None:
     only = np.array([[False, True]])
     assert cross_entropy(probability, truth, only) == pytest.approx(-np.log(0.7))
     assert np.isnan(cross_entropy(probability, truth, np.zeros((1, 2), bool)))
+
+
+@pytest.mark.usefixtures("_bright")
+def test_a_model_is_scored_on_worse_images(data: Path, tmp_path: Path) -> None:
+    from softlight.data.degradation import Degradation
+
+    told: list[str] = []
+    clean = evaluate(data, tmp_path / "clean", model="bright")
+    how = Degradation(factor=0.125, photons=20)
+    worse = evaluate(data, tmp_path / "worse", model="bright", degrade=how, note=told.append)
+    assert worse.images["dice"].mean() < clean.images["dice"].mean() - 0.05
+    assert any("made worse: 0.125 of the resolution, 20 photons" in line for line in told)
+    about = json.loads((tmp_path / "worse" / "metrics.json").read_text())["about"]
+    assert "20 photons" in about["of"]
+    with pytest.raises(ConfigError, match="Finished predictions cannot be made worse"):
+        evaluate(data, tmp_path / "none", predicted=predictions(data, tmp_path / "p"), degrade=how)

@@ -154,3 +154,12 @@ def test_what_cannot_restore_is_refused(data: Path, tmp_path: Path) -> None:
 def test_impossible_losses_of_restoring_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"loss\.restored"):
         parse_recipe({"name": "x", "loss": {"restored": "bce"}})
+
+
+def test_the_report_shows_worse_images(data: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(
+        degrade={"photons": (5, 5)},
+        train={"epochs": 1, "precision": "32", "device": "cpu", "trust": False},
+    )
+    page = (trained(recipe, data, tmp_path / "m") / "report.html").read_text(encoding="utf-8")
+    assert "The images below were made worse" in page

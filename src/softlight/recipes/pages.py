@@ -11,6 +11,7 @@ import pandas as pd
 
 from softlight.config import Recipe, to_toml
 from softlight.data.classes import are_values
+from softlight.data.degraded import degraded_samples
 from softlight.data.samples import DataSet, counted
 from softlight.evaluate.calibration import calibration_error, reliability
 from softlight.evaluate.classes import class_scores, confusion_table
@@ -49,11 +50,15 @@ def training_page(trained: Trained, recipe: Recipe, dataset: DataSet) -> Path:
     result = trained.result
     held_out = [s for s in trained.split.validation if s not in trained.split.train]
     judged = held_out or list(trained.split.validation)
+    if recipe.degrade is not None:
+        judged = [*degraded_samples(judged, recipe.degrade)]
     scored = score_network(Segmenter(result.network, trained.spec), judged[:MOST_PICTURES])
     best = result.history[result.best_epoch - 1]
     notices: list[Block] = [Notice(warning) for warning in result.warnings]
     if not held_out:
         notices.append(Notice("No image was held out: the scores are of images trained on."))
+    if recipe.degrade is not None:
+        notices.append(Text("The images below were made worse, as those of the training were."))
     if trained.spec.trust is not None:
         notices += [Text(line) for line in in_words(trained.spec.trust)]
     sections = [

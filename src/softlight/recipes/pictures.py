@@ -11,6 +11,7 @@ from torch import nn
 
 from softlight.config import ModelSpec, Recipe
 from softlight.data.classes import are_values, ignoring
+from softlight.data.degraded import degraded_samples
 from softlight.data.splits import Split
 from softlight.inference.predict import Segmenter, class_map
 from softlight.report.class_pictures import preview_of_classes
@@ -53,13 +54,16 @@ class TrainingPictures(RunPictures):
 
     def __init__(self, folder: Path, recipe: Recipe, split: Split) -> None:
         super().__init__(folder)
-        chosen = (split.validation or split.train)[:PREVIEWED]
+        chosen = tuple(split.validation or split.train)[:PREVIEWED]
         ignored = recipe.data.ignore_value
+        if recipe.degrade is not None:
+            chosen = degraded_samples(chosen, recipe.degrade)
         self._images = [(sample.name, ignoring(sample, ignored).read()) for sample in chosen]
         self._spec = ModelSpec(
             name=recipe.name,
             classes=recipe.classes,
             model=recipe.model,
+            target=recipe.target,
             preprocess=recipe.preprocess,
         )
 
