@@ -87,4 +87,4 @@ def test_what_the_challenge_refuses() -> None:
     assert rule_breaches([np.array([1]), np.array([65_536])]) == ["The label 65536 is over 65535."]
     assert rule_breaches([np.empty(0)]) == ["There is no cell in any frame."]
     (gap,) = rule_breaches(CELLS)
-    assert gap.startswith("1 tracks are lost for some frames, such as 6")
+    assert gap.startswith("Tracks are lost for some frames (1, such as 6)")

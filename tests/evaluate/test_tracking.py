@@ -74,7 +74,7 @@ def test_a_track_with_a_gap_is_scored_as_the_challenge_writes_it() -> None:
     )
     assert score_tracking(gap, later)["TRA"] == 1
     (breach,) = compare_tracking(ONE, gap).breaches
-    assert breach.startswith("1 tracks are lost for some frames, such as 1;")
+    assert breach.startswith("Tracks are lost for some frames (1, such as 1);")
 
 
 def test_a_cell_cut_in_exact_halves_is_missed_and_both_halves_are_too_many() -> None:

@@ -1,6 +1,9 @@
+import re
+
 import numpy as np
 import pytest
 
+from softlight.data.sets import open_dataset
 from softlight.io.ctc import (
     CtcTrack,
     ImageError,
@@ -31,6 +34,16 @@ def test_what_is_written_is_read_back(tmp_path):
             np.testing.assert_array_equal(read_labels(masks[frame]), LABELS[frame])
     assert found.gold[2].name == "man_seg002.tif"
     assert found.tracking[2].name == "man_track002.tif"
+
+
+@pytest.mark.parametrize("below", ["01_GT", "01_GT/TRA"])
+def test_the_annotation_is_not_the_data(tmp_path, below):
+    write_ctc_sequence(tmp_path, images=iter(IMAGES), labels=iter(LABELS), tracks=TRACKS)
+    words = f"annotation of sequence 01, not the data: give the set's folder, {tmp_path}, or"
+    with pytest.raises(ImageError, match=re.escape(words)):
+        list_sequences(tmp_path / below)
+    with pytest.raises(ImageError, match=re.escape(words)):
+        open_dataset(tmp_path / below)
 
 
 def test_labels_over_16_bits(tmp_path):

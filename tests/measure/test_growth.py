@@ -155,7 +155,7 @@ def test_frames_without_cells_or_unread_are_left_out() -> None:
     value[3], value[6] = np.nan, 0
     fit = fit_growth(time, value)
     assert fit.frames == 8
-    assert "2 frames without cells left out" in fit.reason
+    assert "1 frame without cells left out, 1 missing frame left out" in fit.reason
     assert fit.rate == pytest.approx(0.1)
 
 

@@ -134,7 +134,7 @@ def test_what_the_challenge_would_refuse_is_said(data: Path, tmp_path: Path) -> 
     done = evaluate_tracking(data, tmp_path / "out", predicted=result, note=notes.append)
     assert done.sequences["valid"].item() == 0
     assert (
-        f"not valid for the Challenge. 1 tracks are lost for some frames, such as {track}"
+        f"not valid for the Challenge. Tracks are lost for some frames (1, such as {track})"
         in (notes[-1])
     )
     assert "is not valid for the Challenge" in done.report.read_text()

@@ -133,7 +133,7 @@ def test_a_movie_gives_a_stack(tmp_path: Path) -> None:
     assert [row["cells"] for row in result.rows] == [2, 2, 0]
     assert [row["time_min"] for row in result.rows] == [0, 10, 20]
     assert result.rows[1]["median_area_um2"] == result.rows[1]["median_area_px"] / 4
-    assert result.warnings == ["1 of 3 frames of movie.tif have no cell."]
+    assert result.warnings == ["Frames of movie.tif without a cell: 1 of 3."]
     assert "3 frames, 2 to 0 cells" in result.line()
 
 

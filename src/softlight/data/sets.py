@@ -19,6 +19,7 @@ from softlight.data.samples import (
     Sample,
     listed,
 )
+from softlight.io.ctc import refuse_annotation
 
 __all__ = [
     "DATASETS",
@@ -97,6 +98,7 @@ def _fitting(path: Path) -> list[str]:
         raise DataError(f"{path} {what}. Give the folder of a data set:\n{_accepted()}")
     fitting = [name for name, layout in DATASETS.items() if layout.recognises(path)]
     if not fitting:
+        refuse_annotation(path)
         raise DataError(
             f"{path} is not a data set that is known. It holds {_held(path)}. Accepted are:\n"
             f"{_accepted()}{_hint(path)}"

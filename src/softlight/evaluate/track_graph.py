@@ -186,7 +186,7 @@ def rule_breaches(cells: Sequence[Ints]) -> list[str]:
     gaps = life[life["max"] - life["min"] + 1 > life["count"]]
     if len(gaps):
         breaches.append(
-            f"{len(gaps)} tracks are lost for some frames, such as {gaps.index[0]}; the Challenge "
+            f"Tracks are lost for some frames ({len(gaps)}, such as {gaps.index[0]}); the Challenge "
             "wants two tracks there, the first the mother of the second."
         )
     if life.index[-1] > LARGEST_LABEL:

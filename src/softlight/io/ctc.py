@@ -16,6 +16,7 @@ from softlight.io.errors import ImageError, reading
 from softlight.io.files import replacing
 
 _SEQUENCE = re.compile(r"\d{2,}")
+_ANNOTATION = re.compile(r"(\d{2,})_(GT|ST|ST_partial|STbin)")
 _KINDS = ("SEG", "TRA")
 
 
@@ -62,6 +63,18 @@ def is_ctc_folder(folder: Path | str) -> bool:
     )
 
 
+def refuse_annotation(folder: Path | str) -> None:
+    """Raise an ImageError if this is the annotation of a sequence, as 01_GT/TRA."""
+    given = Path(folder).resolve()
+    for path in (given, given.parent):
+        match = _ANNOTATION.fullmatch(path.name)
+        if match:
+            raise ImageError(
+                f"{folder} is the annotation of sequence {match[1]}, not the data: give the set's "
+                f"folder, {path.parent}, or the sequence's, {path.parent / match[1]}."
+            )
+
+
 def list_sequences(folder: Path | str) -> list[CtcSequence]:
     """The sequences in a Challenge folder, in order; an ImageError where there is none."""
     folder = Path(folder)
@@ -73,6 +86,7 @@ def list_sequences(folder: Path | str) -> list[CtcSequence]:
         if path.is_dir() and _SEQUENCE.fullmatch(path.name) and _numbered(path, "t")
     ]
     if not found:
+        refuse_annotation(folder)
         raise ImageError(
             f"{folder} is not a Cell Tracking Challenge folder: it needs 01/ with t000.tif and on."
         )

@@ -161,8 +161,12 @@ def _usable(value: Floats, crowding: Floats | None) -> tuple[NDArray[np.intp], s
     """(frames with a logarithm that are not yet full, what was left out)."""
     words = []
     good = np.nan_to_num(value) > 0
-    if not good.all():
-        words.append(f"{int((~good).sum())} frames without cells left out")
+    for number, one, many in (
+        (int((value == 0).sum()), "frame without cells", "frames without cells"),
+        (int(np.isnan(value).sum()), "missing frame", "missing frames"),
+    ):
+        if number:
+            words.append(f"{number} {one if number == 1 else many} left out")
     if crowding is not None:
         full = np.flatnonzero(np.nan_to_num(crowding) > FULL)
         if len(full):

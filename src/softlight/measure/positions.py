@@ -107,7 +107,7 @@ def checked_objects(objects: pd.DataFrame) -> pd.DataFrame:
     ids = objects["track_id"]
     if ids.isna().any() or (ids < 1).any():
         raise MeasureError(
-            f"{int((ids.isna() | (ids < 1)).sum())} rows of the objects table have no track; a "
+            f"Rows of the objects table ({int((ids.isna() | (ids < 1)).sum())}) have no track; a "
             "cell that is seen once is a track of its own."
         )
     return objects

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from softlight.data.samples import counted
 from softlight.io.errors import reading
 from softlight.io.exchange.checks import ready
 from softlight.io.exchange.formats import FORMATS, Format, find_format, recognise
@@ -38,8 +39,9 @@ class Exported:
 
     def line(self) -> str:
         """What was written, for the terminal."""
-        tracks = "" if self.tracks is None else f", {self.tracks} tracks"
-        return f"{self.name}: {self.frames} frames, {self.cells} cells{tracks} → {self.path}"
+        tracks = "" if self.tracks is None else f", {counted(self.tracks, 'track')}"
+        held = f"{counted(self.frames, 'frame')}, {counted(self.cells, 'cell')}{tracks}"
+        return f"{self.name}: {held} → {self.path}"
 
 
 def export(

@@ -271,7 +271,7 @@ def _doubts(result: SegmentedFile, options: Options, segmenter: Segmenter) -> li
         ]
     doubts = result.begun.doubt(name)
     if empty:
-        doubts.append(f"{empty} of {len(cells)} frames of {name} have no cell.")
+        doubts.append(f"Frames of {name} without a cell: {empty} of {len(cells)}.")
     if min(confluence) > 0.99:
         doubts.append(f"Nearly all of {name} was called cell; the model may not fit this image.")
     return doubts

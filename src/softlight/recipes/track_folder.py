@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from softlight.data.samples import counted
 from softlight.io.ctc import read_ctc_result
 from softlight.io.errors import ImageError
 from softlight.io.exchange.ctc import write_ctc
@@ -45,10 +46,11 @@ class TrackedFolder:
         tracks = self.tracked.tracks
         whole = (tracks["first_frame"] == 0) & (tracks["last_frame"] == self.frames - 1)
         return (
-            f"{self.name}: {self.frames} frames, {len(self.tracked.objects)} cells in "
-            f"{len(tracks)} tracks, {len(self.divisions)} divisions, "
-            f"{int(whole.sum())} tracks from the first frame to the last, "
-            f"{len(self.edits)} repairs"
+            f"{self.name}: {counted(self.frames, 'frame')}, "
+            f"{counted(len(self.tracked.objects), 'cell')} in {counted(len(tracks), 'track')}, "
+            f"{counted(len(self.divisions), 'division')}, "
+            f"{counted(int(whole.sum()), 'track')} from the first frame to the last, "
+            f"{counted(len(self.edits), 'repair')}"
         )
 
 

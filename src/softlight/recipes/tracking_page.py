@@ -10,6 +10,7 @@ from typing import Any, cast
 import pandas as pd
 from numpy.typing import NDArray
 
+from softlight.data.samples import counted
 from softlight.evaluate.tracking_errors import OPERATION
 from softlight.io.ctc import CtcSequence
 from softlight.io.images import open_movie
@@ -112,7 +113,7 @@ def _pictures(item: ScoredSequence) -> list[Block]:
                 item.predicted[frame],
                 truth=item.truth[frame],
                 errors=rows,
-                caption=f"{len(rows)} errors that cost {rows['cost'].sum():g}.",
+                caption=f"{counted(len(rows), 'error')}, cost {rows['cost'].sum():g}.",
             )
         )
     return blocks if len(blocks) > 1 else [Text("No frame has an error.")]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
+from softlight.data.samples import counted
 from softlight.report.blocks import Layer, Panel, Picture
 from softlight.report.colours import (
     BLUE,
@@ -80,7 +81,7 @@ def picture_of_track_errors(
     )
     return Picture(
         title=title,
-        alt=f"{title}, {len(errors)} errors",
+        alt=f"{title}, {counted(len(errors), 'error')}",
         image=to_jpeg(small),
         size=(small.shape[0], small.shape[1]),
         layers=layers,

@@ -54,7 +54,7 @@ def detections(objects: pd.DataFrame) -> Detections:
     places = np.stack([_numbers(objects, "y_px"), _numbers(objects, "x_px")], axis=1)
     if not np.isfinite(places).all():
         raise TrackError(
-            f"{int((~np.isfinite(places).all(1)).sum())} cells of the objects table have no "
+            f"Cells of the objects table ({int((~np.isfinite(places).all(1)).sum())}) have no "
             "position; drop these rows."
         )
     order = np.lexsort((label, frame))

@@ -123,7 +123,7 @@ def test_links_that_no_tree_can_hold():
     frames = np.array([0, 0, 1, 2])
     track, _, notes = tracks_from_links(frames, [[0, 2], [1, 2], [2, 3]], name="x")
     assert track.tolist() in ([1, 2, 1, 1], [2, 1, 2, 2])
-    assert "1 cells come from more than one cell" in notes[0]
+    assert "Of cells that come from more than one cell (1, merges)" in notes[0]
     with pytest.raises(ExchangeError, match="joins two cells of frame 0"):
         tracks_from_links(frames, np.array([[0, 1]]), name="x")
     with pytest.raises(ExchangeError, match="names a cell that is not there"):

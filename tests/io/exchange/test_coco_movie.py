@@ -91,7 +91,7 @@ def test_a_cell_that_is_hidden_by_others(path):
     whole["annotations"].append(copy)
     path.write_text(json.dumps(whole))
     back = read_coco_movie(path)
-    assert "1 cells have no pixel of their own" in back.notes[0]
+    assert "Cells without a pixel of their own (1)" in back.notes[0]
 
 
 def test_no_cells(tmp_path):

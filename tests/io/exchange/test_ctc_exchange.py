@@ -18,7 +18,7 @@ def test_round_trip(tmp_path, tracked):
     back = read_ctc(tmp_path / "01_RES")
     same_tracks(back.tracks, tracked.tracks)
     same_masks(by_track(back), by_track(tracked))
-    assert "1 tracks go on after a gap" in back.notes[0]
+    assert "Tracks that go on after a gap in their only parent (1)" in back.notes[0]
     assert tifffile.imread(tmp_path / "01_RES" / "mask000.tif").dtype == np.uint16
 
 

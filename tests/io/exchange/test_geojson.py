@@ -96,7 +96,7 @@ def test_files_of_qupath(tmp_path):
     assert movie.tracks is None
     assert "1 features are points" in movie.notes[0]
     assert "does not say how large" in movie.notes[1]
-    assert "1 outlines hold no pixel of their own" in movie.notes[2]
+    assert "Outlines without a pixel of their own (1)" in movie.notes[2]
     given = read_geojson(other(tmp_path, feature()), shape=(2, 10, 12))
     expected = np.zeros((10, 12))
     expected[1:4, 1:5] = 1

@@ -26,7 +26,7 @@ def test_round_trip(path, tracked):
 
 def test_masks_without_tracks(tmp_path, masks_only):
     notes = write_roi(tmp_path / "a.zip", masks_only)
-    assert "7 cells have holes or several pieces; they are composite ROIs." in notes
+    assert "Cells with holes or several pieces (7) are composite ROIs." in notes
     back = read_roi(tmp_path / "a.zip")
     same_masks(back.labels, masks_only.labels)
     assert back.tracks is None

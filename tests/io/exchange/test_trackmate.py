@@ -34,7 +34,7 @@ def plain(tracked):
 def test_round_trip_is_exact_for_cells_in_one_piece(tmp_path, tracked):
     expected = plain(tracked)
     notes = write_trackmate(tmp_path / "a.xml", expected)
-    assert notes == ("1 cells are seen once; in TrackMate they are spots without a track.",)
+    assert notes == ("Cells seen once (1) are spots without a track in TrackMate.",)
     back = read_trackmate(tmp_path / "a.xml")
     for found, meant in zip(back.labels, expected.labels, strict=True):
         np.testing.assert_array_equal(found, meant)
@@ -45,7 +45,7 @@ def test_round_trip_is_exact_for_cells_in_one_piece(tmp_path, tracked):
 
 def test_holes_and_pieces_are_said(tmp_path, tracked):
     notes = write_trackmate(tmp_path / "a.xml", tracked)
-    assert "7 cells have holes or several pieces" in notes[0]
+    assert "Of cells with holes or several pieces (7)" in notes[0]
     back = read_trackmate(tmp_path / "a.xml")
     same_tracks(back.tracks, tracked.tracks)
     filled = by_track(back)[0]

@@ -12,6 +12,7 @@ from softlight.io.images import open_movie
 from softlight.io.labels import open_label_movie, write_labels
 from softlight.recipes.analysis import analyze as room
 from softlight.recipes.analysis.analyze import TABLES, Analysis, analyze
+from softlight.recipes.analysis.charts import _without_way
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.divide import Options
 from softlight.recipes.segment import Reading
@@ -141,7 +142,7 @@ def test_cells_in_one_frame_only(tmp_path: Path) -> None:
     tracks = table(tmp_path / "out", "tracks")
     assert tracks[["first_frame", "last_frame"]].to_numpy().tolist() == [[1, 1], [1, 1]]
     warnings = found.positions[0].record["warnings"]
-    assert "Frames 0, 2 to 3 of a hold no cell." in warnings
+    assert "No cell in frames 0, 2 to 3 of a." in warnings
     assert not any("sharp" in warning for warning in warnings)  # an empty dish is only noise
 
 
@@ -157,7 +158,7 @@ def test_a_frame_missing_in_the_middle_is_a_gap(tmp_path: Path) -> None:
     tracks = table(tmp_path / "out", "tracks")
     assert tracks[["first_frame", "last_frame"]].to_numpy().tolist() == [[0, 4]] * 3
     warnings = found.positions[0].record["warnings"]
-    assert "1 frames of dish are missing (2" in warnings[0]
+    assert "1 frame of dish is missing (2, counted from 0)" in warnings[0]
     assert not any("no cell, the first" in warning for warning in warnings)
 
 
@@ -173,6 +174,13 @@ def test_a_failed_position_does_not_stop_the_rest(tmp_path: Path) -> None:
     assert [one.name for one in found.failed] == ["b", "c"]
     assert table(tmp_path / "out", "objects")["movie"].unique().tolist() == ["a"]
     assert not (tmp_path / "out" / "labels" / "b.tif").exists()
+
+
+def test_a_position_is_named_once_where_it_failed(tmp_path: Path) -> None:
+    for t in range(2):
+        write(tmp_path / "in" / f"m_t{t}.tif", walking(2)[t][: 50 + t])
+    found = run([tmp_path / "in"], tmp_path / "out")
+    assert str(found.positions[0].error).startswith("m_t1.tif is 51")
 
 
 def test_all_positions_may_fail(tmp_path: Path) -> None:
@@ -254,7 +262,7 @@ def test_a_run_is_resumed_only_with_what_it_was_begun(tmp_path: Path) -> None:
 
 def test_nothing_that_is_read_lies_where_it_is_written(tmp_path: Path) -> None:
     file = write(tmp_path / "out" / "labels" / "a.tif", walking(2))
-    with pytest.raises(ValueError, match="lies in .*out, where the results would mix"):
+    with pytest.raises(ValueError, match=r"lies in .*out, where the results would mix"):
         run([file], tmp_path / "out")
     assert file.exists()
 
@@ -302,7 +310,7 @@ def test_some_frames_without_labels(tmp_path: Path) -> None:
         write(tmp_path / "in" / f"dish_t{t}.tif", walking()[t])
     write_labels(tmp_path / "given" / "dish_t0.tif", labelled()[0])
     found = analyze([tmp_path / "in"], tmp_path / "given", tmp_path / "out", settings=PLAIN)
-    assert "no labels for 1 frames of dish, the first dish_t1.tif" in str(found.positions[0].error)
+    assert "no labels for 1 frame of dish, the first dish_t1.tif" in str(found.positions[0].error)
 
 
 def test_a_plate_map_gives_conditions_and_doses(tmp_path: Path) -> None:
@@ -368,6 +376,14 @@ def test_drift_of_the_field_is_no_motion() -> None:
     assert objects["y_px"].tolist() == [5, 8, 5]
 
 
+def test_why_fewer_ways_are_drawn_than_there_are_tracks() -> None:
+    objects = pd.DataFrame({"track_id": [1, 1, 2]})
+    assert _without_way(objects) == "One cell is seen in one frame only, and has no way."
+    objects = pd.DataFrame({"track_id": [1, 3, 2, 2]})
+    assert _without_way(objects) == "2 cells are seen in one frame only, and have no way."
+    assert _without_way(objects[2:]) == ""
+
+
 @pytest.mark.with_report
 def test_the_report_shows_what_was_found(tmp_path: Path) -> None:
     movie = np.stack([frame((20, 20)), frame((21, 20)), frame(), *[frame((20, 20))] * 3])
@@ -381,7 +397,7 @@ def test_the_report_shows_what_was_found(tmp_path: Path) -> None:
         "3 positions",
         "2 of 3",
         "A3 failed:",
-        "Frame 2 of A1 hold no cell.",
+        "No cell in frame 2 of A1.",
         "time between frames is not known",
         "Conditions",
         "Mean squared displacement",

@@ -82,7 +82,7 @@ def read_coco_movie(path: Path | str) -> TrackedMovie:
     listed = sum(map(len, numbers))
     notes: tuple[str, ...] = ()
     if listed > len(objects):
-        notes = (f"{listed - len(objects)} cells have no pixel of their own and were left out.",)
+        notes = (f"Cells without a pixel of their own ({listed - len(objects)}) were left out.",)
     marks = {
         (t, int(label)): file.marks[item.id].track
         for t, held in enumerate(cells)

@@ -111,7 +111,7 @@ def read_ctc(path: Path | str) -> TrackedMovie:
     owner, tracks, joined = _joined(result)
     notes: tuple[str, ...] = ()
     if joined:
-        notes = (f"{joined} tracks go on after a gap in their only parent; they were joined.",)
+        notes = (f"Tracks that go on after a gap in their only parent ({joined}) were joined.",)
     numbers = objects["label"].map(owner).fillna(objects["label"]).astype(np.int64)
     return ready(
         TrackedMovie(

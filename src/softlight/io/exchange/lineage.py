@@ -48,8 +48,8 @@ def tracks_from_links(
     notes: tuple[str, ...] = ()
     if merged:
         notes = (
-            f"{merged} cells come from more than one cell (merges); a track has one parent, so the "
-            "link from the latest cell was kept.",
+            f"Of cells that come from more than one cell ({merged}, merges) the link from the "
+            "latest was kept: a track has one parent.",
         )
     before = np.full(len(frames), -1, np.int64)
     before[edges[:, 1]] = edges[:, 0]

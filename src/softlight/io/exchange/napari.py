@@ -90,5 +90,5 @@ def _parents(path: Path) -> tuple[dict[int, int], tuple[str, ...]]:
             raise ExchangeError(f"{path.name} is no graph: {track!r:.40} → {given!r:.40}.")
         merged += len(listed) > 1
         found[int(track)] = as_whole(listed[0], f"{path.name}: the parent of track {track}")
-    notes = (f"{merged} tracks have several parents (merges); the first was kept.",)
+    notes = (f"Of tracks with several parents ({merged}, merges) the first parent was kept.",)
     return found, notes if merged else ()

@@ -65,7 +65,7 @@ def write_roi(path: Path | str, tracked: TrackedMovie) -> tuple[str, ...]:
                 file.writestr(f"{roi.name}.roi", roi.tobytes())
     notes = ["Measurements have no place in an ROI; ImageJ keeps the pixel size with its image."]
     if composite:
-        notes.append(f"{composite} cells have holes or several pieces; they are composite ROIs.")
+        notes.append(f"Cells with holes or several pieces ({composite}) are composite ROIs.")
     return tuple(notes)
 
 

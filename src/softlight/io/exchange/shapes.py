@@ -56,7 +56,7 @@ def movie_of_shapes(
     objects = locate_cells(labels, pixel_size_um=pixel, frames=sorted(outlines))
     lost = len(shapes) - len(objects)
     if lost:
-        notes += (f"{lost} outlines hold no pixel of their own and were left out.",)
+        notes += (f"Outlines without a pixel of their own ({lost}) were left out.",)
     objects, tracks = _with_tracks(objects, shapes, numbers)
     return ready(
         TrackedMovie(

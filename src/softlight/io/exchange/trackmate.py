@@ -75,11 +75,11 @@ def write_trackmate(path: Path | str, tracked: TrackedMovie) -> tuple[str, ...]:
     notes = []
     if partial[0]:
         notes.append(
-            f"{partial[0]} cells have holes or several pieces; TrackMate keeps one outline a spot, "
-            "so holes are filled and only the largest piece is there."
+            f"Of cells with holes or several pieces ({partial[0]}) TrackMate keeps one outline: "
+            "holes are filled and only the largest piece is there."
         )
     if single:
-        notes.append(f"{single} cells are seen once; in TrackMate they are spots without a track.")
+        notes.append(f"Cells seen once ({single}) are spots without a track in TrackMate.")
     return tuple(notes)
 
 

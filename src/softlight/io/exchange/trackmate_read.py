@@ -185,7 +185,7 @@ def read_trackmate(path: Path | str) -> TrackedMovie:
     lost = len(spots) - len(objects)
     if lost:
         raise ExchangeError(
-            f"{path.name}: {lost} outlines hold no pixel of their own; delete these spots in "
+            f"{path.name}: outlines ({lost}) hold no pixel of their own; delete these spots in "
             "TrackMate."
         )
     keys = pd.DataFrame({"frame": frames, "label": _labels(spots), "track_id": track})

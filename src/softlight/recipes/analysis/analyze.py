@@ -231,7 +231,8 @@ def _one(
         record(out, position.name, result.record)
         kept.clear()
     except (ValueError, OSError, MemoryError) as error:
-        result.error = str(error) or f"{type(error).__name__} while analysing"
+        words = str(error).removeprefix(f"{position.name}: ")  # who says it names the position
+        result.error = words or f"{type(error).__name__} while analysing"
     return result
 
 

@@ -106,7 +106,7 @@ def track_charts(tables: Tables, facts: dict[str, Any]) -> list[Chart]:
         shape=(height, width),
         unit=length,
         alt=f"The ways of {len(tracks)} tracks over the field of view",
-        caption="Each track from pale to strong, a dot at its end.",
+        caption="Each track from pale to strong, a dot at its end. " + _without_way(objects),
     )
     return charts + chart(
         lineage_figure,
@@ -116,6 +116,15 @@ def track_charts(tables: Tables, facts: dict[str, Any]) -> list[Chart]:
         alt=f"Family trees; {divided} tracks have a mother",
         caption="One line a cell, from its birth or first frame to its last; daughters branch off.",
     )
+
+
+def _without_way(objects: pd.DataFrame) -> str:
+    """Why fewer ways are drawn than there are tracks."""
+    once = int((objects["track_id"].value_counts() == 1).sum())
+    if not once:
+        return ""
+    cells = f"{once} cells are" if once > 1 else "One cell is"
+    return f"{cells} seen in one frame only, and {'have' if once > 1 else 'has'} no way."
 
 
 def _area_chart(objects: pd.DataFrame, length: str) -> list[Chart]:

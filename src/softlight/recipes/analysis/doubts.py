@@ -36,7 +36,7 @@ def doubts(name: str, tables: dict[str, pd.DataFrame], *, unlike: Begun | None =
             "--channel, lower --threshold, or train on images like these."
         ]
     if marks["empty"]:
-        found.append(f"{_frames(marks['empty'])} of {name} hold no cell.")
+        found.append(f"No cell in {_frames(marks['empty']).lower()} of {name}.")
     if marks["blurred"]:
         found.append(
             f"{_frames(marks['blurred'])} of {name}: far less sharp than the frames around, so "
@@ -49,8 +49,8 @@ def doubts(name: str, tables: dict[str, pd.DataFrame], *, unlike: Begun | None =
         )
     if marks["crowded"]:
         found.append(
-            f"{_frames(marks['crowded'])} of {name} are covered by cells to more than "
-            f"{_CROWDED:.0%}: cells that touch are told apart less well, and growth is held up."
+            f"{_frames(marks['crowded'])} of {name}: covered by cells to more than {_CROWDED:.0%}. "
+            "Cells that touch are told apart less well, and growth is held up."
         )
     return found + _contradictions(name, tables) + _short_tracks(name, tables)
 

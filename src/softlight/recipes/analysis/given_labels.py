@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from softlight.data.samples import counted
 from softlight.io.images import ImageError
 from softlight.io.labels import open_label_movie, read_labels
 from softlight.recipes.analysis.positions import Position
@@ -68,8 +69,8 @@ def labels_of(
         )
     if len(found) != frames:
         raise ImageError(
-            f"The labels of {position.name} have {len(found)} frames and its images {frames}; "
-            "there must be one for each."
+            f"The labels of {position.name} have {counted(len(found), 'frame')} and its images "
+            f"{frames}; there must be one for each."
         )
     return found
 
@@ -94,7 +95,7 @@ def _by_frame(position: Position, given: Path) -> _LabelFiles | None:
         return None
     if absent:
         raise ImageError(
-            f"{given} holds no labels for {len(absent)} frames of {position.name}, the first "
-            f"{absent[0]}; give one for each, or leave that frame out."
+            f"{given} holds no labels for {counted(len(absent), 'frame')} of {position.name}, the "
+            f"first {absent[0]}; give one for each, or leave that frame out."
         )
     return _LabelFiles(files)

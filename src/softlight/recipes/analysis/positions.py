@@ -10,6 +10,7 @@ from datetime import date
 from itertools import accumulate, pairwise
 from pathlib import Path
 
+from softlight.data.samples import counted
 from softlight.io.folder import frame_numbers, natural_key
 from softlight.io.images import ImageError, Movie, find_images, open_frames, open_movie
 from softlight.recipes.segment import Reading, output_names
@@ -226,8 +227,8 @@ def _in_time(name: str, times: dict[Path, float], *, is_clock: bool) -> Position
     missing = [number for number, file in enumerate(files) if file is None]
     if missing:
         notes.append(
-            f"{len(missing)} frames of {name} are missing ({_listed(missing)}, counted from 0); "
-            "they are gaps in the tables, not frames without cells."
+            f"{counted(len(missing), 'frame')} of {name} {'is' if len(missing) == 1 else 'are'} "
+            f"missing ({_listed(missing)}, counted from 0): a gap in the tables, not without cells."
         )
     if step is None:
         notes.append(
