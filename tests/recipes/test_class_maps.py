@@ -12,8 +12,13 @@ from torch import nn
 from softlight.config import ModelConfig
 from softlight.inference.predict import Segmenter
 from softlight.io.labels import open_label_movie, read_labels
+from softlight.recipes.analysis import analyze as room
+from softlight.recipes.analysis.analyze import analyze
+from softlight.recipes.analysis.kept import KeptFrames
+from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.class_maps import class_path, in_cells
 from softlight.recipes.divide import Options, find_cells
+from softlight.recipes.finder import Begun
 from softlight.recipes.segment import segment, summary
 
 BLOOD = ("background", "cytoplasm", "nucleus")
@@ -140,3 +145,35 @@ def test_a_threshold_weighs_the_background(tmp_path: Path) -> None:
     assert (wide.classes[26:30] == 1).all()
     assert (narrow.classes[26:30] == 0).all()
     np.testing.assert_array_equal(narrow.labels > 0, narrow.classes > 0)
+
+
+def test_an_analysis_knows_what_its_cells_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "analysis_page", lambda out, *_, **__: out / "report.html")
+    frames = np.stack([np.roll(blood(), shift, axis=1) for shift in range(4)])
+    file = write(tmp_path / "a.tif", frames, photometric="minisblack")
+    out = tmp_path / "out"
+    analyze([file], three_levels(), out, settings=AnalyzeSettings(options=Options()))
+    objects = pd.read_csv(out / "objects.csv")
+    assert len(objects) == 8
+    assert objects.groupby("track_id")["nucleus_area_px"].agg(set).tolist() in (
+        [{64}, {32}],
+        [{32}, {64}],
+    )
+    assert sorted(objects["nucleus_share"].unique()) == [0.08, 0.16]
+    np.testing.assert_array_equal(
+        open_label_movie(out / "classes" / "a.tif")[3], np.digitize(frames[3], [70, 170])
+    )
+    areas = pd.read_csv(out / "classes.csv")
+    assert areas.loc[areas["class"] == "nucleus", "area_px"].tolist() == [96] * 4
+
+
+def test_frames_that_are_kept_have_their_classes(tmp_path: Path) -> None:
+    found = find_cells(blood(), three_levels(), Options())
+    kept = KeptFrames(tmp_path, {})
+    kept.keep(0, found, Begun())
+    again = KeptFrames(tmp_path, {}).frame(0)
+    assert again is not None
+    assert again.classes is not None
+    np.testing.assert_array_equal(again.classes, found.classes)

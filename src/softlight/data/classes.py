@@ -67,9 +67,10 @@ class ClassesHeld:
             annotated = ignoring(sample, self._ignore).read()
             labels = annotated.labels
             known = labels if annotated.valid is None else labels[annotated.valid]
+            values = {int(value) for value in np.unique(known)}
             if not are_values(self.classes):
-                known = known > 0
-            self._values[sample.name] = frozenset(int(value) for value in np.unique(known))
+                values = {min(value, 1) for value in values}
+            self._values[sample.name] = frozenset(values)
         return self._values[sample.name]
 
     def check_values(self, samples: Sequence[Sample], progress: Progress | None = None) -> None:

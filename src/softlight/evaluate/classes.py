@@ -118,4 +118,7 @@ def read_confusion(path: Path) -> tuple[Counts, tuple[str, ...]]:
 
 
 def _over(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    shares: npt.NDArray[np.float64] = np.divide(
+        part, whole, out=np.full(part.shape, np.nan), where=whole > 0
+    )
+    return shares

@@ -147,7 +147,7 @@ def _cut_off(tail: float, n: int) -> int:
     """
     if n > _EXACT:
         mean, variance = n * (n + 1) / 4, n * (n + 1) * (2 * n + 1) / 24
-        return max(0, round(mean + stats.norm.ppf(tail) * math.sqrt(variance)) - 1)
+        return max(0, round(mean + float(stats.norm.ppf(tail)) * math.sqrt(variance)) - 1)
     ways = np.zeros(n * (n + 1) // 2 + 1)
     ways[0] = 1.0
     for rank in range(1, n + 1):  # each rank is in the sum or not

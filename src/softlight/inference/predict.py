@@ -227,7 +227,8 @@ def cell_probability(probability: Array, classes: Sequence[str]) -> Array:
     if membrane is None:
         return foreground_probability(probability)
     if len(probability) > 1:
-        return 1 - probability[membrane]
+        parted: Array = 1 - probability[membrane]
+        return parted
     first: Array = probability[0]  # of the second class
     return 1 - first if membrane == 1 else first
 

@@ -119,7 +119,7 @@ def _folds(
         parts = table.pivot_table(
             index="fold", columns="class", values=["iou", "dice"], sort=False, dropna=False
         )
-        parts.columns = pd.Index([f"{score} {name}" for score, name in parts.columns])
+        parts.columns = pd.Index([" ".join(map(str, column)) for column in parts.columns.tolist()])
         wide.append(parts)
     common = [name for name in wide[0].columns if name in wide[1].columns]
     return wide[0][common], wide[1][common]

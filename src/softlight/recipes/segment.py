@@ -22,7 +22,7 @@ from softlight.io.zarr import write_ome_zarr
 from softlight.measure.morphology import measure_frame
 from softlight.recipes.apart import keep_apart
 from softlight.recipes.class_maps import COLUMNS as CLASS_COLUMNS
-from softlight.recipes.class_maps import ClassMaps, class_path, shares_in_words
+from softlight.recipes.class_maps import ClassMaps, class_path, shares_in_words, with_held
 from softlight.recipes.divide import Found, Options
 from softlight.recipes.finder import Begun, CellFinder, bounds
 from softlight.recipes.provenance import stamp
@@ -202,19 +202,22 @@ def _find_all(
     finder = CellFinder(movie, segmenter, options)
     result.begun, movie = finder.begun, finder.movie
     result.movie, result.pixel_size_um = movie, movie.pixel_size_um
-    maps = ClassMaps(segmenter.spec, file=result.source.name, pixel_size_um=movie.pixel_size_um)
+    spec, size = segmenter.spec, movie.pixel_size_um
+    maps = ClassMaps(spec, pixel_size_um=size)
     with label_writer(target) as add, maps.writing(class_path(target)):
         for frame in range(len(movie)):
             found = finder.find(frame)
             add(found.labels)
             cells = measure_frame(found.labels, frame=frame, pixel_size_um=movie.pixel_size_um)
             cells = cells[[name for name in CELL_COLUMNS if name in cells]]
-            result.cells.append(maps.add(found, frame, cells.assign(score=found.scores)))
+            maps.add(found.classes, frame)
+            cells = with_held(cells.assign(score=found.scores), found, spec, pixel_size_um=size)
+            result.cells.append(cells)
             known = not result.begun.unlike
             result.rows.append(_row(result.source, frame, found, movie, segmenter, known=known))
             if progress is not None:
                 progress(result.source.name, frame + 1, len(movie))
-    result.classes = maps.rows
+    result.classes = [{"file": result.source.name, **row} for row in maps.rows]
     result.notes += [result.begun.note] if result.begun.note else []
 
 
@@ -332,7 +335,7 @@ def _write_summary(
     classes = [row for result in results for row in result.classes]
     if classes:
         with replacing(out / "classes.csv") as temporary:
-            pd.DataFrame(classes, columns=CLASS_COLUMNS).to_csv(
+            pd.DataFrame(classes, columns=["file", *CLASS_COLUMNS]).to_csv(
                 temporary, index=False, float_format="%.6g"
             )
     with replacing(out / "cells.csv") as temporary:

@@ -186,14 +186,16 @@ def _fibres(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     slope = np.hypot(*np.gradient(noise)) + 1e-6
     line = np.exp(-0.5 * (noise / slope / 1.3) ** 2)
     there: Floats = line * np.clip(_smooth(rng, shape, 5.0) - 0.3, 0, 1)
-    return np.minimum(1.5 * there, 1)
+    lines: Floats = np.minimum(1.5 * there, 1)
+    return lines
 
 
 def _spots(rng: np.random.Generator, shape: tuple[int, int], radius: float) -> Floats:
     """Round spots of this size here and there, 0 to 1."""
     dots = (rng.random(shape) < 0.004).astype(float)
     spots = ndimage.gaussian_filter(dots, radius) * 2 * np.pi * radius**2
-    return np.minimum(spots, 1.0)
+    cut: Floats = np.minimum(spots, 1.0)
+    return cut
 
 
 def _camera(rng: np.random.Generator, light: Floats, photons: tuple[float, float]) -> NDArray[Any]:

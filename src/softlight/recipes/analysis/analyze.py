@@ -57,6 +57,7 @@ TABLES = (
     "rates",
     "msd",
     "motion",
+    "classes",
 )
 
 
@@ -262,6 +263,8 @@ def _write_tables(
     fine = [result for result in results if result.error is None]
     for name in TABLES:
         parts = [(result.name, folder_of(out, result.name) / f"{name}.parquet") for result in fine]
+        if name == "classes":  # only models of several classes have it
+            parts = [part for part in parts if part[1].is_file()]
         if parts:
             join_tables(out / name, parts, with_movie=len(results) > 1)
     write_table(out / "positions", positions)

@@ -19,11 +19,15 @@ from softlight.measure.quality import frame_quality
 from softlight.recipes.analysis.given_labels import labels_of
 from softlight.recipes.analysis.kept import KeptFrames
 from softlight.recipes.analysis.positions import Position
+from softlight.recipes.class_maps import COLUMNS as CLASS_COLUMNS
+from softlight.recipes.class_maps import ClassMaps, class_path
 from softlight.recipes.divide import Options
 from softlight.recipes.finder import Begun, Bounds, CellFinder, bounds
 
 Scores = NDArray[np.float64]
-Find = Callable[[int], tuple[NDArray[np.int32], Scores | None]]  # labels and scores of a frame
+Classes = NDArray[np.int32]
+# Labels, scores and classes of a frame; given labels have the first alone, cells the first two.
+Find = Callable[[int], tuple[NDArray[np.int32], Scores | None, Classes | None]]
 
 
 class FoundCells(NamedTuple):
@@ -32,12 +36,14 @@ class FoundCells(NamedTuple):
     Attributes:
         objects: one row a cell and frame; with ``score`` where a model found them.
         frames: one row a frame: whether it is missing, and what its image is like.
+        classes: one row a class and frame, of a model that tells classes; else empty.
         begun: what the first frame said of the movie; nothing where labels were given.
         movie: on the grid of the labels.
     """
 
     objects: pd.DataFrame
     frames: pd.DataFrame
+    classes: pd.DataFrame
     begun: Begun
     movie: Movie
 
@@ -55,6 +61,8 @@ def found_cells(
 ) -> FoundCells:
     """The cells of a position, measured; their labels are written to ``target``.
 
+    The class maps of a model that tells classes go beside them: see ``class_path``.
+
     Args:
         position: what is read.
         movie: its frames.
@@ -68,20 +76,25 @@ def found_cells(
     if isinstance(cells, Segmenter):
         finder = CellFinder(movie, cells, options, begun=None if kept is None else kept.begun)
         search = _searching(finder, kept)
-        objects, frames = _measured(finder.movie, search, target, progress)
-        return FoundCells(objects, frames, finder.begun, finder.movie)
+        maps = ClassMaps(cells.spec, pixel_size_um=finder.movie.pixel_size_um)
+        with maps.writing(class_path(target)):
+            objects, frames = _measured(finder.movie, search, target, maps, progress)
+        classes = pd.DataFrame(maps.rows, columns=CLASS_COLUMNS)
+        return FoundCells(objects, frames, classes, finder.begun, finder.movie)
     given = _looking_up(position, cells, movie, only=only)
-    return FoundCells(*_measured(movie, given, target, progress), Begun(), movie)
+    none = ClassMaps(None, pixel_size_um=movie.pixel_size_um)
+    objects, frames = _measured(movie, given, target, none, progress)
+    return FoundCells(objects, frames, pd.DataFrame(columns=CLASS_COLUMNS), Begun(), movie)
 
 
 def _searching(finder: CellFinder, kept: KeptFrames | None) -> Find:
-    def find(t: int) -> tuple[NDArray[np.int32], Scores | None]:
+    def find(t: int) -> tuple[NDArray[np.int32], Scores | None, Classes | None]:
         found = None if kept is None else kept.frame(t)
         if found is None:
             found = finder.find(t)
             if kept is not None:
                 kept.keep(t, found, finder.begun)
-        return found.labels, found.scores
+        return found.labels, found.scores, found.classes
 
     return find
 
@@ -89,20 +102,24 @@ def _searching(finder: CellFinder, kept: KeptFrames | None) -> Find:
 def _looking_up(position: Position, given: Path, movie: Movie, *, only: bool) -> Find:
     labels = labels_of(position, given, frames=len(movie), only=only)
 
-    def look_up(t: int) -> tuple[NDArray[np.int32], None]:
+    def look_up(t: int) -> tuple[NDArray[np.int32], None, None]:
         found = labels[t]
         if found.shape != tuple(movie.shape[1:3]):
             raise ValueError(
                 f"The labels of frame {t} of {position.name} are {found.shape} and its image "
                 f"{tuple(movie.shape[1:3])}; they must be of one size."
             )
-        return found, None
+        return found, None, None
 
     return look_up
 
 
 def _measured(
-    movie: Movie, find: Find, target: Path, progress: Callable[[int, int], None] | None
+    movie: Movie,
+    find: Find,
+    target: Path,
+    maps: ClassMaps,
+    progress: Callable[[int, int], None] | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(the objects, one row a frame of what its image is like); the labels are in ``target``."""
     tables: list[pd.DataFrame] = []
@@ -113,11 +130,14 @@ def _measured(
             row: dict[str, Any] = {"frame": t, "missing": t in movie.missing}
             labels = blank
             if not row["missing"]:
-                labels, scores = find(t)
+                labels, scores, classes = find(t)
+                maps.add(classes, t)
                 image = measured_image(movie, t)
                 objects = measure_frame(labels, image, frame=t, pixel_size_um=movie.pixel_size_um)
                 tables.append(objects if scores is None else objects.assign(score=scores))
                 row |= frame_quality(image if image.ndim == 2 else image[..., 0])
+            elif maps.told:
+                maps.add(blank, t)
             add(labels)
             rows.append(row)
             if progress is not None:

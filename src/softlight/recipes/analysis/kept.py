@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -49,7 +50,8 @@ class KeptFrames:
             return None
         try:
             with np.load(self._path(t), allow_pickle=False) as parts:
-                return Found(parts["labels"].astype(np.int32), parts["scores"])
+                classes = parts["classes"].astype(np.int32) if "classes" in parts else None
+                return Found(parts["labels"].astype(np.int32), parts["scores"], classes)
         except (OSError, ValueError, KeyError, BadZipFile):
             return None
 
@@ -61,8 +63,11 @@ class KeptFrames:
                 temporary.write_text(text, encoding="utf-8")
             self.begun = begun
         labels = found.labels.astype(smallest_type(int(found.labels.max(initial=0))))
+        parts: dict[str, Any] = {"labels": labels, "scores": found.scores}
+        if found.classes is not None:
+            parts["classes"] = found.classes.astype(np.uint16)
         with replacing(self._path(t)) as temporary:
-            np.savez_compressed(temporary, labels=labels, scores=found.scores)
+            np.savez_compressed(temporary, **parts)
 
     def clear(self) -> None:
         """Forget all of it, as when the movie is finished."""

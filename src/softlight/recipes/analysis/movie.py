@@ -23,6 +23,7 @@ from softlight.recipes.analysis.find import found_cells, measured_image, with_bo
 from softlight.recipes.analysis.kept import KeptFrames
 from softlight.recipes.analysis.positions import Position
 from softlight.recipes.analysis.settings import AnalyzeSettings
+from softlight.recipes.class_maps import with_held_in_movie
 from softlight.track.lineage import build_lineage, division_table
 from softlight.track.movie import Tracked, track_cells
 from softlight.track.repair import COLUMNS as EDIT_COLUMNS
@@ -86,7 +87,13 @@ def analyze_movie(
     if by_model if settings.repair is None else settings.repair:
         tracked, edits = _mended(tracked, movie, target, settings)
     labels = open_label_movie(target)
-    tables = {"objects": tracked.objects, "tracks": tracked.tracks, "edits": edits}
+    objects = tracked.objects
+    if isinstance(cells, Segmenter):
+        size = movie.pixel_size_um
+        objects = with_held_in_movie(objects, target, cells.spec, pixel_size_um=size)
+    tables = {"objects": objects, "tracks": tracked.tracks, "edits": edits}
+    if not found.classes.empty:
+        tables["classes"] = found.classes
     tables["divisions"] = division_table(
         build_lineage(tracked.tracks), frame_interval_min=movie.frame_interval_min
     )

@@ -99,8 +99,11 @@ def forget(out: Path, name: str) -> None:
     written under a temporary name.
     """
     (folder_of(out, name) / RECORD).unlink(missing_ok=True)
-    (out / "labels" / f"{name}.tif").unlink(missing_ok=True)
+    for maps in ("labels", "classes"):
+        (out / maps / f"{name}.tif").unlink(missing_ok=True)
+    (folder_of(out, name) / "classes.parquet").unlink(missing_ok=True)
     for left in (
+        *(out / "classes").glob(f".{escape(name)}.*"),
         *(out / "labels").glob(f".{escape(name)}.*"),
         *(out / "ome-zarr").glob(f".{escape(name)}.*"),
         *folder_of(out, name).glob(".*"),
