@@ -128,7 +128,7 @@ def read_origin(path: Path | str) -> Origin | None:
             if not handle.read(4).startswith(_TIFF):
                 return None
         with tifffile.TiffFile(path) as file:
-            text = file.pages[0].description
+            text = str(file.pages.first.description)
     if _KEY not in text:
         return None
     try:

@@ -15,7 +15,7 @@ from softlight.measure.resolution import LEAST_PX, effective_resolution
 from softlight.measure.traits import pixel_noise
 
 COARSE = 0.75  # of the resolution of the model's grid; more is as good as all
-DIM = 150.0  # photons for each pixel where it is brightest; more show all that matters
+DIM = 300.0  # photons for each pixel where it is brightest; more show all that matters
 _WORSE = 0.75  # of what the model was trained on; estimates are not nearer than this
 
 

@@ -57,7 +57,7 @@ def plan(
     ] = "1,0.5,0.25,0.125",
     photons: Annotated[
         str, typer.Option(help="Photons a pixel where it is brightest to try, with commas.")
-    ] = "1000,300,100,30,10,5",
+    ] = "3000,1000,300,100,30,10,5",
     every: Annotated[
         str, typer.Option(help="Of movies, one frame in so many to try, with commas.")
     ] = "1,2,4,8",

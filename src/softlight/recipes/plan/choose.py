@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -57,7 +59,7 @@ def failing(table: pd.DataFrame, setting: Setting, tolerances: Tolerances) -> li
     ]
 
 
-def setting_of(row: dict[str, float]) -> Setting:  # type: ignore[type-arg]
+def setting_of(row: Mapping[Hashable, Any]) -> Setting:
     """The setting of a row of the table."""
     return Setting(float(row["factor"]), float(row["photons"]))
 

@@ -156,5 +156,6 @@ def summary_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named(name: str, bounded: Bounded) -> dict[str, float]:
-    low = max(bounded.low, 0.0) if math.isfinite(bounded.low) else math.nan
-    return {f"{name}_error": bounded.mean, f"{name}_low": low, f"{name}_high": bounded.high}
+    most = 1.0 if name in ("confluence", "dice") else math.inf
+    low, high = (float(np.clip(end, 0.0, most)) for end in (bounded.low, bounded.high))
+    return {f"{name}_error": bounded.mean, f"{name}_low": low, f"{name}_high": high}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from softlight.inference.predict import Segmenter
+from softlight.recipes.plan.choose import setting_of
 from softlight.recipes.plan.curves import Curves, labels_at, made_worse
 from softlight.recipes.plan.fields import Field, Image, Labels
 from softlight.recipes.plan.found import Plan, recommendation
@@ -50,7 +51,10 @@ def plan_page(
     out: Path,
 ) -> Path:
     """``report.html`` of a plan."""
-    said = [Text("\n\n".join(recommendation(found))), *(Notice(note) for note in found.notes)]
+    said: list[Block] = [
+        Text("\n\n".join(recommendation(found))),
+        *(Notice(note) for note in found.notes),
+    ]
     sections = [
         Section("What is recommended", said),
         Section("Cells at this setting", _pictures(found, fields, curves, settings)),
@@ -77,8 +81,8 @@ def _summary(found: Plan) -> list[tuple[str, object]]:
         ("resolution", f"{setting.factor:g}"),
         ("photons", "as they are" if setting.photons == CLEAN else f"{setting.photons:g}"),
         ("one frame in", found.every),
-        ("light left", "unknown" if math.isnan(light) else f"{light:.2%}"),
-        ("pixels left", f"{setting.factor**2 / found.every:.2%}"),
+        ("light left", "unknown" if math.isnan(light) else f"{100 * light:.3g} %"),
+        ("pixels left", f"{100 * setting.factor**2 / found.every:.3g} %"),
     ]
 
 
@@ -126,13 +130,13 @@ def _speed_chart(found: Plan, settings: PlanSettings) -> list[Block]:
     groups = found.speed.groupby(["factor", "photons"], sort=False)
     curves = [
         QualityCurve(
-            name=str(Setting(float(factor), float(photons))),
+            name=str(setting_of(part.iloc[0].to_dict())),
             at=part["every"].to_numpy(float),
             error=100 * part["speed_error"].to_numpy(float),
             low=100 * part["speed_low"].to_numpy(float),
             high=100 * part["speed_high"].to_numpy(float),
         )
-        for (factor, photons), part in groups
+        for _, part in groups
     ]
     return [
         quality_chart(
@@ -149,23 +153,24 @@ def _speed_chart(found: Plan, settings: PlanSettings) -> list[Block]:
 def _table(found: Plan) -> Table:
     """Errors in percent with the upper ends of their intervals."""
     table = found.table
+    words = [
+        "holds" if allowed else "by chance" if holds else "fails"
+        for holds, allowed in zip(table["holds"], table["allowed"], strict=True)
+    ]
     shown: dict[str, object] = {
         "setting": [str(Setting(float(f), float(p))) for f, p in _pairs(table)],
+        "": words,
         "light (%)": 100 * table["light"],
         "pixels (%)": 100 * table["pixels"],
     }
     for name in _TITLES:
         shown[f"{name} error (%)"] = 100 * table[f"{name}_error"]
         shown[f"{name} at most (%)"] = 100 * table[f"{name}_high"]
-    words = [
-        "holds" if allowed else "by chance" if holds else "fails"
-        for holds, allowed in zip(table["holds"], table["allowed"], strict=True)
-    ]
     caption = (
         "The same as plan.csv. What is gentler than a clear failure was not tried, save at full "
         "resolution and without noise; by chance: it holds, but a less gentle setting fails."
     )
-    return Table(pd.DataFrame(shown | {"": words}), caption=caption)
+    return Table(pd.DataFrame(shown), caption=caption, digits=2)
 
 
 def _pairs(table: pd.DataFrame) -> list[tuple[float, float]]:
@@ -186,13 +191,12 @@ def _pictures(
         seed = settings.seed + 1000 * int(at)
         worse = made_worse(field.image, setting, seed=seed)
         again = labels_at(field, setting, settings.options, seed=seed)
-        pieces = [
-            ("as it is", _piece(field.image, None)),
+        above = [("as it is", _piece(field.image, None)), (str(setting), _piece(worse, None))]
+        below = [
             ("cells found", _piece(field.image, curves.answers[at])),
-            (str(setting), _piece(worse, None)),
             ("cells found", _piece(worse, again)),
         ]
-        row = side_by_side(pieces)
+        row = np.concatenate([side_by_side(above), side_by_side(below)])
         blocks.append(
             Picture(
                 title=field.name,
@@ -227,6 +231,6 @@ def _facts(found: Plan, settings: PlanSettings, segmenter: Segmenter) -> list[tu
         ("tolerated", ", ".join(f"{name} {100 * value:g} %" for name, value in tolerated.items())),
         ("photons of the images as they are", known),
         ("model", f"{segmenter.spec.name}, trained on {trained}"),
-        ("noise drawn for each image", f"{settings.repeats} times"),
+        ("noise drawn for each image, times", settings.repeats),
         *stamp().items(),
     ]

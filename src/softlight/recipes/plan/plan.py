@@ -172,7 +172,7 @@ def as_json(found: Plan, settings: PlanSettings, segmenter: Segmenter) -> dict[s
     """The plan as plain values; None is what is unknown, or an image as it is."""
     chosen = found.recommended
     known = {k: v for k, v in asdict(settings).items() if k not in ("factors", "photons")}
-    return _plain(
+    values: dict[str, Any] = _plain(
         {
             "provenance": stamp(),
             "model": segmenter.spec.name,
@@ -187,6 +187,7 @@ def as_json(found: Plan, settings: PlanSettings, segmenter: Segmenter) -> dict[s
             "speed": found.speed.to_dict("records"),
         }
     )
+    return values
 
 
 def _plain(value: Any) -> Any:

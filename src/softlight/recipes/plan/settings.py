@@ -11,7 +11,7 @@ from softlight.recipes.divide import Options
 from softlight.recipes.segment import Reading
 
 FACTORS = (1.0, 0.5, 0.25, 0.125)
-PHOTONS = (1000.0, 300.0, 100.0, 30.0, 10.0, 5.0)
+PHOTONS = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 5.0)
 EVERY = (1, 2, 4, 8)
 CLEAN = math.inf  # photons of an image that is left as it is
 
