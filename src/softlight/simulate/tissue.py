@@ -32,7 +32,7 @@ SPACING_PX: dict[Kind, tuple[float, float]] = {
     "membrane": (17.0, 25.0),
 }
 MEMBRANE_PX = (1.2, 1.9)  # half of its width, from image to image
-PHOTONS: dict[Kind, tuple[float, float]] = {"three-class": (10.0, 40.0), "membrane": (25.0, 90.0)}
+PHOTONS: dict[Kind, tuple[float, float]] = {"three-class": (15.0, 60.0), "membrane": (25.0, 90.0)}
 BLUR_PX = (0.7, 1.2)
 READ_NOISE = 1.5  # photons
 _MARGIN = 48
@@ -151,13 +151,13 @@ def _stained(
     shape, count = mosaic.cell.shape, len(mosaic.seeds)
     bright = np.exp(rng.normal(0, 0.32, count))
     dark = rng.random(count) < 0.7
-    factor = np.where(dark, rng.uniform(0.4, 0.7, count), rng.uniform(1.35, 1.9, count))
+    factor = np.where(dark, rng.uniform(0.35, 0.65, count), rng.uniform(1.4, 2.0, count))
     own = bright[mosaic.cell]
     light = own * (1 + 0.16 * _smooth(rng, shape, 1.2) + 0.1 * _smooth(rng, shape, 4.0))
     soft = ndimage.gaussian_filter(nuclei.astype(float), 0.7)
     light = light * (1 + soft * (factor[mosaic.cell] - 1))
     around = ndimage.gaussian_filter(own, 2.0)  # a membrane is as bright as its two cells are
-    strength = np.clip(0.6 + 0.35 * _smooth(rng, shape, 9.0), 0.05, None)
+    strength = np.clip(0.75 + 0.35 * _smooth(rng, shape, 9.0), 0.05, None)
     light = light + around * strength * line
     inner = np.exp(-0.5 * (np.minimum(mosaic.to_edge - 6, 0) / 2) ** 2) * (1 - soft)
     light = light + 0.8 * around * _fibres(rng, shape) * inner
