@@ -91,6 +91,8 @@ def test_what_would_be_lost_or_change_nothing_is_refused(tmp_path: Path) -> None
         degrade_files([data], tmp_path / "out", Degradation())
     with pytest.raises(ConfigError, match="labels are on its own grid"):
         degrade_files([data], tmp_path / "out", Degradation(0.5, up="none"))
+    with pytest.raises(ConfigError, match="no movie that bleaches"):
+        degrade_files([data], tmp_path / "out", Degradation(bleaching=0.1))
     with pytest.raises(ValueError, match="where the results would mix with it"):
         degrade_files([data], data, HOW)
     path = movie_in(tmp_path)

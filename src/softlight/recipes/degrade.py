@@ -121,6 +121,11 @@ def _degrade_dataset(
             f"{folder} is a data set, whose labels are on its own grid, and up = none leaves the "
             "images on a coarser one. Use bicubic or nearest, or give the images alone."
         )
+    if how.bleaching:
+        raise ConfigError(
+            f"{folder} is a data set, whose images are no movie that bleaches. Give the frames or "
+            "the movie alone, or leave out bleaching."
+        )
     dataset = open_dataset(folder)
     results, partly = [], 0
     for number, sample in enumerate(dataset.samples):
