@@ -124,6 +124,7 @@ class DataConfig(_Frozen):
     batch_size: Annotated[int, Field(ge=1)] = 8
     patch_px: Annotated[int, Field(ge=0)] = 256  # side of the random square crops; 0 = whole image
     samples_per_epoch: Annotated[int, Field(ge=0)] = 0  # 0 = one per training image
+    by_area: bool = False  # an image of so many crops' area comes as often, not once as any other
     doubt_unlabelled: bool = False  # large regions like cells, but unannotated, teach nothing
     foreground_bias: Fraction = 0.0  # share of crops that are centred on a labelled pixel
     border_weight: Annotated[float, Field(ge=0)] = 0.0  # extra weight of pixels at class borders
@@ -175,7 +176,7 @@ class SplitConfig(_Frozen):
     """How maps become single cells; tuned on the validation images when training ends."""
 
     seed_threshold: Fraction = 0.3  # a cell's peak in its maps is at least this high
-    dip: Fraction = 0.15  # two peaks are two cells if the way between goes down by this much
+    dip: Annotated[float, Field(ge=0)] = 0.15  # two peaks are two if the pass is this much lower
     smoothing_px: Annotated[float, Field(ge=0)] = 1.0  # Gaussian sigma on the maps, against specks
 
 

@@ -370,7 +370,9 @@ def test_the_table_has_every_flag() -> None:
 
 def test_varied_scenes_take_what_they_can(arrived: Callable[..., dict[str, Any]]) -> None:
     words = ("--varied", "2", "--modality", "fluorescence", "--height", "64", "--seed", "9")
-    found = arrived("simulate", *words)
+    assert arrived("simulate", *words)["morphology"] is None
+    found = arrived("simulate", *words, "--morphology", "round")
+    assert found["morphology"] == "round"
     assert (found["count"], found["modality"], found["size"], found["seed"]) == (
         2,
         "fluorescence",

@@ -91,6 +91,16 @@ def test_every_image_comes_once_before_any_comes_twice() -> None:
         assert sorted(Counter(seen).values()) == [2, 3, 3]
 
 
+def test_large_images_give_as_many_crops_as_they_have_room_for() -> None:
+    images = [*flat(2, side=8), replace(flat(3, side=16)[2], name="large")]
+    runs = batches(
+        images, augment=PLAIN, batch_size=1, patch_px=8, samples_per_epoch=12, by_area=True
+    )
+    for epoch in range(3):
+        seen = [int(batch.image.mean()) for batch in runs.epoch(epoch)]
+        assert Counter(seen[:6]) == Counter(seen[6:]) == {0: 1, 1: 1, 2: 4}
+
+
 def test_without_a_number_of_samples_an_epoch_is_every_image_once() -> None:
     seen = [int(b.image.mean()) for b in batches(flat(4), augment=PLAIN, batch_size=1).epoch(0)]
     assert sorted(seen) == [0, 1, 2, 3]

@@ -1,18 +1,19 @@
 import csv
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cases import tiny_recipe, write_discs
+from tests.cases import decoded_discs, tiny_recipe, write_discs
 from torch import nn
 
 from softlight.config import ConfigError, Recipe, parse_recipe, read_toml, with_settings
 from softlight.data.samples import DataError
 from softlight.io.labels import read_labels, write_labels
 from softlight.models.saved import CARD, SPEC, WEIGHTS, load_model
-from softlight.recipes.train import Trained, has_checkpoint
+from softlight.recipes.train import Trained, _pixel_size, has_checkpoint
 from softlight.recipes.train_folder import train_folder
 from softlight.training.callbacks import Callback, Row, StepReport
 from softlight.training.checkpoint import CheckpointError
@@ -220,6 +221,23 @@ def test_several_folders_train_one_model_that_names_them_all(data: Path, tmp_pat
     with pytest.raises(ConfigError, match="3 licences were given for 2 data sets"):
         train_folder(recipe, [data, masks], tmp_path / "n", licence=["a", "b", "c"])
     assert not (tmp_path / "n").exists()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([0.5, 0.6, 1.0], 0.6),
+        ([0.5, None, 0.7], 0.6),
+        ([0.5, 0.6, 1.1], None),  # they differ: the network knows many scales
+        ([0.5, None, None], None),
+        ([None], None),
+    ],
+)
+def test_a_pixel_size_is_kept_where_most_images_agree(
+    sizes: list[float | None], expected: float | None
+) -> None:
+    items = [replace(decoded_discs(1)[0], pixel_size_um=size) for size in sizes]
+    assert _pixel_size(items) == (None if expected is None else pytest.approx(expected))
 
 
 @pytest.mark.parametrize(

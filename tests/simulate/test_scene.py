@@ -117,3 +117,6 @@ def test_random_scenes_obey_what_is_asked() -> None:
     for _ in range(20):
         scene = random_scene(rng, modality="phase", size=(96, 128), frames=3)
         assert (scene.modality, scene.height, scene.width, scene.frames) == ("phase", 96, 128, 3)
+        nuclei = random_scene(rng, modality="fluorescence", morphology="round")
+        assert (nuclei.modality, nuclei.morphology) == ("fluorescence", "round")
+        assert 10 <= nuclei.cell_diameter_px <= 40

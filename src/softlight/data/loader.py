@@ -238,6 +238,7 @@ class TrainingBatches:
         self._change = change
         self._patch = self._patch_shape()
         self.samples_per_epoch = config.samples_per_epoch or len(self._decoded)
+        self._turns = self._turns_of_images()
 
     def __len__(self) -> int:
         return -(-self.samples_per_epoch // self._config.batch_size)
@@ -249,11 +250,19 @@ class TrainingBatches:
         shapes = [item.classes.shape for item in self._decoded]
         return max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
 
+    def _turns_of_images(self) -> npt.NDArray[np.int64]:
+        """The index of each image as often as it comes in a round."""
+        images = np.arange(len(self._decoded))
+        if not self._config.by_area:
+            return images
+        crops = [item.classes.size / math.prod(self._patch) for item in self._decoded]
+        return np.repeat(images, np.maximum(np.rint(crops), 1).astype(np.int64))
+
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
-        """Which image each sample of the epoch comes from: all once before any twice."""
+        """Which image each sample of the epoch comes from: all in turn before any again."""
         rng = np.random.default_rng([self._seed, epoch])
-        rounds = -(-self.samples_per_epoch // len(self._decoded))
-        order = np.concatenate([rng.permutation(len(self._decoded)) for _ in range(rounds)])
+        rounds = -(-self.samples_per_epoch // len(self._turns))
+        order = np.concatenate([rng.permutation(self._turns) for _ in range(rounds)])
         return order[: self.samples_per_epoch]
 
     def sample(self, epoch: int, position: int, image_index: int) -> Decoded:

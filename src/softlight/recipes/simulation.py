@@ -12,7 +12,7 @@ from softlight.config import ConfigError
 from softlight.io.files import replacing
 from softlight.io.labels import write_labels
 from softlight.simulate.movie import simulate
-from softlight.simulate.scene import Modality, Scene
+from softlight.simulate.scene import Modality, Morphology, Scene
 from softlight.simulate.tissue import CLASSES, Kind, simulate_tissue
 from softlight.simulate.variety import random_scene
 from softlight.simulate.write import frame_stems, write_paired, write_simulation
@@ -39,11 +39,15 @@ def simulate_varied(
     *,
     count: int,
     modality: Modality,
+    morphology: Morphology | None = None,
     size: tuple[int, int] = (256, 256),
     seed: int = 0,
     progress: Progress | None = None,
 ) -> None:
-    """So many random scenes of one frame each, as ``images/`` and ``labels/`` to train on."""
+    """So many random scenes of one frame each, as ``images/`` and ``labels/`` to train on.
+
+    Their morphology is drawn too where none is given; round fluorescent cells are stained nuclei.
+    """
     if count < 1:
         raise ConfigError(f"{count} scenes were asked for; ask for at least one.")
     rng = np.random.default_rng(seed)
@@ -51,7 +55,7 @@ def simulate_varied(
     names = [f"scene{number:0{digits}d}" for number in range(count)]
     _refuse_others(out, {f"{name}_t000.tif" for name in names})
     for number, name in enumerate(names):
-        scene = random_scene(rng, modality=modality, size=size)
+        scene = random_scene(rng, modality=modality, morphology=morphology, size=size)
         write_paired(out, simulate(scene), name=name)
         if progress is not None:
             progress(number + 1, count)

@@ -48,6 +48,7 @@ from softlight.training.tasks import CellsTask, SegmentationTask, Task
 
 MOST_TUNED = 12  # images that the thresholds are tried on
 MOST_REVISITED = 4  # training images, where none is held out: they only show that training works
+MOST_UNLIKE = 2.0  # times, of pixel sizes that are still taken for one
 SPECK = 0.05  # of the median cell's area: smaller pieces are not taken for cells
 RESTORES = "Restores images that are blurred, noisy, coarse or partly covered. It finds no cells."
 TO_BEGIN_FROM = "To begin training from: `softlight train --init`. It cannot segment."
@@ -311,7 +312,6 @@ def _spec(
     recipe: Recipe, training: Sequence[Decoded], held_out: int, provenance: dict[str, str]
 ) -> ModelSpec:
     """What must be known beside the weights, from the recipe and the training images."""
-    sizes = [item.pixel_size_um for item in training if item.pixel_size_um is not None]
     diameters = [d for item in training if not math.isnan(d := item.cell_diameter_px)]
     diameter = float(np.median(diameters)) if diameters else None
     return ModelSpec(
@@ -324,7 +324,7 @@ def _spec(
         preprocess=recipe.preprocess,
         predict=recipe.predict,
         split=UNTUNED.get(recipe.target, SplitConfig()),
-        pixel_size_um=float(np.median(sizes)) if sizes else None,
+        pixel_size_um=_pixel_size(training),
         min_area_px=0 if diameter is None else round(SPECK * math.pi / 4 * diameter**2),
         cell_diameter_px=None if diameter is None else round(diameter, 1),
         provenance={
@@ -336,6 +336,17 @@ def _spec(
             **provenance,
         },
     )
+
+
+def _pixel_size(training: Sequence[Decoded]) -> float | None:
+    """The median pixel size, where most images tell theirs and all of these are about as large.
+
+    Otherwise a pixel's size says little of how large a cell is in pixels, as the network sees it.
+    """
+    sizes = [item.pixel_size_um for item in training if item.pixel_size_um is not None]
+    if 2 * len(sizes) <= len(training) or max(sizes) > MOST_UNLIKE * min(sizes):
+        return None
+    return float(np.median(sizes))
 
 
 def _card(spec: ModelSpec, result: FitResult) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from softlight.simulate.scene import MODALITIES, MORPHOLOGIES, Modality, Scene
+from softlight.simulate.scene import MODALITIES, MORPHOLOGIES, Modality, Morphology, Scene
 
 # Typical full-grown diameters in pixels, as they appear through 10x to 20x objectives.
 _DIAMETERS_PX = {
@@ -21,13 +21,15 @@ def random_scene(
     rng: np.random.Generator,
     *,
     modality: Modality | None = None,
+    morphology: Morphology | None = None,
     size: tuple[int, int] = (256, 256),
     frames: int = 1,
 ) -> Scene:
-    """A varied scene to train on: morphology, size, density, optics and noise are drawn."""
+    """A varied scene to train on: size, density, optics, noise and what is not given are drawn."""
     mode: Modality = modality if modality is not None else MODALITIES[int(rng.integers(2))]
-    morphology = MORPHOLOGIES[int(rng.choice(4, p=[0.25, 0.3, 0.3, 0.15]))]
-    low, high = _DIAMETERS_PX[morphology]
+    drawn = MORPHOLOGIES[int(rng.choice(4, p=[0.25, 0.3, 0.3, 0.15]))]
+    form: Morphology = morphology if morphology is not None else drawn
+    low, high = _DIAMETERS_PX[form]
     diameter_px = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     cover = float(
         rng.choice([rng.uniform(0.03, 0.3), rng.uniform(0.3, 0.8), rng.uniform(0.8, 1.3)])
@@ -37,7 +39,7 @@ def random_scene(
     optics = _random_phase(rng) if mode == "phase" else _random_fluorescence(rng)
     return Scene(
         modality=mode,
-        morphology=morphology,
+        morphology=form,
         frames=frames,
         height=size[0],
         width=size[1],

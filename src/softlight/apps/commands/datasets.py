@@ -25,7 +25,10 @@ def simulate(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder for the images and the truth.")],
     modality: Annotated[str, typer.Option(help="phase or fluorescence.")] = "phase",
-    morphology: Annotated[str, typer.Option(help="round, spindly, sheet or neurites.")] = "spindly",
+    morphology: Annotated[
+        str,
+        typer.Option(help="round, spindly, sheet or neurites; with --varied all, if not given."),
+    ] = "spindly",
     frames: Annotated[int, typer.Option(help="Images in the movie.")] = 12,
     height: Annotated[int, typer.Option(help="Rows, in pixels.")] = 256,
     width: Annotated[int, typer.Option(help="Columns, in pixels.")] = 256,
@@ -51,12 +54,12 @@ def simulate(
     from softlight.apps.commands.training import parse_assignments
     from softlight.apps.progress import counting
     from softlight.recipes.simulation import simulate_classes, simulate_movie, simulate_varied
-    from softlight.simulate.scene import MODALITIES, Scene, SceneError
+    from softlight.simulate.scene import MODALITIES, MORPHOLOGIES, Scene, SceneError
 
-    of_movies = [f"--{name}" for name in ("morphology", "frames", "cells") if _given(context, name)]
+    of_movies = [f"--{name}" for name in ("frames", "cells") if _given(context, name)]
     if classes is not None:
-        if _given(context, "modality"):
-            of_movies.insert(0, "--modality")
+        of_scenes = [f"--{name}" for name in ("modality", "morphology") if _given(context, name)]
+        of_movies = of_scenes + of_movies
         if of_movies or sets:
             raise SceneError(
                 f"{', '.join([*of_movies, *(['--set'] if sets else [])])} would change nothing: "
@@ -77,7 +80,7 @@ def simulate(
     if varied and (of_movies or sets):
         raise SceneError(
             f"{', '.join([*of_movies, *(['--set'] if sets else [])])} would change nothing: "
-            "--varied draws all but the modality, the size and the seed at random. Leave it out."
+            "--varied draws all but modality, morphology, size and seed at random. Leave it out."
         )
     fields = {field.name for field in dataclasses.fields(Scene)}
     others = parse_assignments(sets)
@@ -87,12 +90,17 @@ def simulate(
         )
     if modality not in MODALITIES:
         raise SceneError(f"modality is {modality!r}; it must be one of {', '.join(MODALITIES)}.")
+    if morphology not in MORPHOLOGIES:
+        raise SceneError(
+            f"morphology is {morphology!r}; it must be one of {', '.join(MORPHOLOGIES)}."
+        )
     with counting("Simulating") as progress:
         if varied:
             simulate_varied(
                 out,
                 count=varied,
                 modality=modality,
+                morphology=morphology if _given(context, "morphology") else None,
                 size=(height, width),
                 seed=seed,
                 progress=progress,
