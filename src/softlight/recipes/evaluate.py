@@ -12,7 +12,6 @@ from softlight.config import ConfigError
 from softlight.data.classes import are_values, ignoring
 from softlight.data.degradation import Degradation
 from softlight.data.degraded import degraded_samples
-from softlight.data.classes import are_values, ignoring
 from softlight.data.sets import open_dataset
 from softlight.evaluate.classes import class_scores, write_confusion
 from softlight.evaluate.table import summarize, write_metrics
