@@ -117,7 +117,7 @@ def test_none_takes_an_optional_setting_away() -> None:
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        ("trian.epochs", "trian is not a section"),
+        ("trian.epochs", "trian is not a setting"),
         ("train.epochs.more", "epochs is not a section"),
         ("train.epoch", "train.epoch is not a setting"),
         ("epochs", "epochs is not a setting"),

@@ -418,7 +418,7 @@ def with_settings(recipe: Recipe, assignments: dict[str, Any]) -> Recipe:
         *parents, last = dotted.split(".")
         table = values
         for parent in parents:
-            if not isinstance(table.get(parent), dict):
+            if not isinstance(table.setdefault(parent, {}), dict):
                 raise ConfigError(f"--set {dotted}: {parent} is not a section of the recipe.")
             table = table[parent]
         table[last] = value
