@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--movies", type=int, default=8, help="that plan sees")
     parser.add_argument("--fresh", type=int, default=4, help="that it has not seen")
     parser.add_argument("--frames", type=int, default=6)
-    parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--side", type=int, default=192)
     parser.add_argument("--tolerance-count", type=float, default=15.0, help="in percent")
     parser.add_argument("--images", type=int, default=8, help="of these, that plan looks at")
     parser.add_argument("--without-labels", action="store_true")
@@ -142,6 +142,9 @@ def planned(
         labels=None if given.without_labels else folder / "labels",
         settings=PlanSettings(
             tolerances=Tolerances(count=given.tolerance_count / 100),
+            factors=(1.0, 0.5, 0.25),
+            photons=(3000.0, 1000.0, 300.0, 100.0),
+            every=(1, 2),
             images=given.images,
             repeats=1,
         ),
