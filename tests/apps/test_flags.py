@@ -381,6 +381,18 @@ def test_varied_scenes_take_what_they_can(arrived: Callable[..., dict[str, Any]]
     )
 
 
+def test_tissue_takes_what_it_can_and_refuses_the_rest(
+    arrived: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    words = ("--classes", "three-class", "--varied", "2", "--height", "64", "--seed", "9")
+    found = arrived("simulate", *words)
+    assert (found["images"], found["size"], found["seed"]) == (2, (64, 256), 9)
+    assert arrived("simulate", "--classes", "membrane")["images"] == 20
+    command = ["simulate", "--out", str(tmp_path), "--classes", "membrane", "--cells", "9"]
+    result = CliRunner().invoke(app, [*command, "--set", "photons=5"])
+    assert "--cells, --set would change nothing" in str(result.exception)
+
+
 def test_epochs_go_before_a_budget_of_the_recipe(arrived: Callable[..., dict[str, Any]]) -> None:
     timed = arrived("crossval", "--set", "train.minutes=3")
     assert timed["recipe"].train.minutes == 3

@@ -181,6 +181,15 @@ def test_a_label_outside_the_classes_names_its_image() -> None:
         decode(samples(discs()[1]), Preprocessor(PreprocessConfig()), 3)
 
 
+def test_of_membranes_the_cells_between_have_a_size() -> None:
+    labels = np.zeros((21, 31), np.int32)
+    labels[:, 10] = labels[:, 20] = 1  # three cells of 210 pixels
+    preprocessor = Preprocessor(PreprocessConfig())
+    (item,) = decode(samples(labels), preprocessor, 2, membrane=1)[:1]
+    assert item.cell_diameter_px == pytest.approx(np.sqrt(210 * 4 / np.pi))
+    assert item.classes.sum() == 42
+
+
 def test_progress_counts_images() -> None:
     told: list[tuple[int, int]] = []
     preprocessor = Preprocessor(PreprocessConfig())

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softlight.config import DataConfig
 from softlight.data.samples import Annotated, DataError, Sample
 from softlight.data.sets import open_dataset
-from softlight.data.splits import folds, split_fraction, split_list
+from softlight.data.splits import folds, split_as, split_fraction, split_list
 
 
 def nothing() -> Annotated:
@@ -50,6 +51,17 @@ def test_fraction_by_image() -> None:
     split = split_fraction(wells(A_1=10), 0.25, by="image", seed=1)
     assert (len(split.train), len(split.validation)) == (8, 2)
     assert split != split_fraction(wells(A_1=10), 0.25, by="image", seed=2)
+
+
+def test_so_many_images_validate_as_were_asked_for() -> None:
+    samples = wells(**{f"A_{well}": 1 for well in range(40)})
+    split = split_fraction(samples, 0.5, images=5)
+    assert (len(split.train), len(split.validation)) == (35, 5)
+    config = DataConfig(validation_images=5)
+    assert split_as(samples, config, seed=3) == split_fraction(samples, 0.5, images=5, seed=3)
+    assert len(split_as(samples, DataConfig(validation_fraction=0.25), seed=0).validation) == 10
+    with pytest.raises(DataError, match="40 images cannot validate, for there are only 40"):
+        split_fraction(samples, 0.5, images=40)
 
 
 def test_at_least_one_validates_and_one_trains() -> None:

@@ -54,3 +54,13 @@ def test_coverage_is_of_what_is_annotated() -> None:
     valid = discs(side=200, count=2)[1] > 0  # only the cells themselves are annotated
     assert "cover 100.0%" in advise(dataset(1, side=200, count=2, valid=valid)).reasons[0]
     assert "cover 100.0%" not in advise(dataset(1, side=200, count=2)).reasons[0]
+
+
+def test_values_that_may_be_classes_are_told() -> None:
+    def classes() -> Annotated:
+        image, labels = discs(seed=1)
+        return Annotated(image, np.where(labels > 0, 1 + labels % 2, 0).astype(np.int32))
+
+    several = DataSet("x", "paired", Path(), (Sample("a", "a", classes),))
+    assert any("the values 0 to 2. If these are classes" in r for r in advise(several).reasons)
+    assert not any("If these are classes" in reason for reason in advise(dataset(1)).reasons)

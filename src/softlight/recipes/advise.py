@@ -12,7 +12,7 @@ import numpy as np
 from softlight.config import Recipe, with_settings
 from softlight.data.cells import median_cell_diameter
 from softlight.data.samples import DataSet, Sample, counted
-from softlight.data.single_cells import has_single_cells
+from softlight.data.single_cells import MOST_CLASSES, has_single_cells
 from softlight.data.splits import spread
 from softlight.recipes.library import load_recipe
 
@@ -44,6 +44,7 @@ class Look:
     cell_diameter_px: float
     smallest_side_px: int
     channels: int
+    highest_label: int
 
 
 def look(samples: Sequence[Sample]) -> Look:
@@ -68,6 +69,7 @@ def look(samples: Sequence[Sample]) -> Look:
         cell_diameter_px=float(np.median(known)) if known else math.nan,
         smallest_side_px=min(min(item.image.shape[:2]) for item in opened),
         channels=1 if opened[0].image.ndim == 2 else opened[0].image.shape[2],
+        highest_label=max(int(item.labels.max(initial=0)) for item in opened),
     )
 
 
@@ -106,6 +108,12 @@ def advise(dataset: DataSet) -> Advice:
     else:
         base = load_recipe("livecell-unet-modern")
         reasons.append("Labels say only where cells are, so the network learns the foreground.")
+        if 1 < seen.highest_label <= MOST_CLASSES:
+            reasons.append(
+                f"Labels hold the values 0 to {seen.highest_label}. If these are classes, name "
+                'them in a recipe of several: softlight train autoprep --set classes=["a","b",'
+                '"c"] --set model.out_channels=3.'
+            )
     return Advice(with_settings(base, settings), tuple(reasons))
 
 
