@@ -1,3 +1,4 @@
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import nn
 from softlight.config import ConfigError, with_settings
 from softlight.data.samples import Annotated, DataError, DataSet, Sample
 from softlight.data.sets import open_dataset
+from softlight.evaluate.classes import read_confusion
 from softlight.io.labels import read_labels, write_labels
 from softlight.recipes import crossval
 from softlight.recipes.crossval import class_scores_by_fold, cross_validate
@@ -137,6 +139,15 @@ def test_the_classes_of_all_folds_are_in_a_table(finished: Path) -> None:
     assert pixels == [48 * 48 * 2] * 2
     assert images["pixel_accuracy"].between(0, 1).all()
     assert class_scores_by_fold(finished / "fold-1") is None
+    counts, _ = read_confusion(finished / "confusion.csv")
+    assert counts.sum() == 48 * 48 * 4
+    page = (finished / "report.html").read_text()
+    assert "mean ± standard deviation over 2 folds" in page
+    assert "fold 1 of 2: 2 images to train on, none to validate, 2 held out" in page
+    pooled = json.loads((finished / "metrics.json").read_text())["pooled"]
+    cell = table.loc[table["class"] == "cell", "iou"]
+    assert pooled[2]["iou"] == pytest.approx(cell.mean())
+    assert pooled[2]["iou_sd"] == pytest.approx(cell.std())
 
 
 @pytest.mark.parametrize(

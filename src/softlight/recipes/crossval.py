@@ -6,16 +6,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from softlight.config import ConfigError, Recipe, to_toml
 from softlight.data.classes import ClassesHeld
 from softlight.data.samples import DataSet, Sample, counted
 from softlight.data.splits import Fold, Split, folds, split_as, spread
-from softlight.evaluate.classes import class_scores, read_confusion, write_confusion
+from softlight.evaluate.classes import (
+    across_folds,
+    class_scores,
+    read_confusion,
+    write_confusion,
+)
 from softlight.evaluate.table import write_metrics
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
+from softlight.recipes.crossval_page import crossval_page
 from softlight.recipes.fold_processes import run_in_processes
 from softlight.recipes.score import score_network, to_table
 from softlight.recipes.score_classes import confusion_of
@@ -71,8 +79,8 @@ def cross_validate(
     Args:
         recipe: what each fold trains.
         dataset: the images, cut into folds by well or movie.
-        out: ``fold-1`` and so on go here, and the tables: ``metrics.csv`` (a row an image) and
-            ``classes.csv`` (a row a class and fold).
+        out: ``fold-1`` and so on go here, the tables ``metrics.csv`` (a row an image),
+            ``classes.csv`` (a row a class and fold) and ``confusion.csv``, and a report.
         k: the number of folds.
         jobs: so many folds at a time, each in a process of its own.
         watch: gives the callbacks of one fold by its name; of one job only.
@@ -100,8 +108,10 @@ def cross_validate(
         _read_scores(each.folder / METRICS).assign(fold=n) for n, each in enumerate(rounds, 1)
     ]
     table = pd.concat(tables, ignore_index=True)
-    _write_class_scores(rounds, out)
-    write_metrics(out, table)
+    counts = _counts(rounds)
+    classes = _write_class_scores(recipe, counts, out)
+    write_metrics(out, table, pooled=None if classes is None else across_folds(classes))
+    crossval_page(out, recipe, table, counts, [_begun(each) for each in rounds])
     return table
 
 
@@ -186,14 +196,24 @@ def _read_scores(path: Path) -> pd.DataFrame:
     return table.astype({"cell_type": str}) if "cell_type" in table else table
 
 
-def _write_class_scores(rounds: Sequence[Round], out: Path) -> None:
-    """``classes.csv`` of all folds; there is none if folds of an older version have no counts."""
+def _counts(rounds: Sequence[Round]) -> list[npt.NDArray[np.int64]]:
+    """Pixels by class of each fold; none if folds of an older version have no counts."""
     paths = [each.folder / CONFUSION for each in rounds]
     if not all(path.is_file() for path in paths):
-        return
-    tables = [
-        class_scores(*read_confusion(path)).assign(fold=number)
-        for number, path in enumerate(paths, 1)
-    ]
+        return []
+    return [read_confusion(path)[0] for path in paths]
+
+
+def _write_class_scores(
+    recipe: Recipe, counts: Sequence[npt.NDArray[np.int64]], out: Path
+) -> pd.DataFrame | None:
+    """``classes.csv`` and ``confusion.csv`` of all folds, where there are counts."""
+    if not counts:
+        return None
+    write_confusion(out / CONFUSION, np.sum(counts, axis=0), recipe.classes)
+    table = pd.concat(
+        [class_scores(each, recipe.classes).assign(fold=n) for n, each in enumerate(counts, 1)]
+    )
     with replacing(out / CLASSES) as temporary:
-        pd.concat(tables).to_csv(temporary, index=False, lineterminator="\n")
+        table.to_csv(temporary, index=False, lineterminator="\n")
+    return table
