@@ -221,6 +221,7 @@ def crossval(
     if classes is not None:
         say(f"Classes, the pixels of a fold together: mean ± sd over the {folds} folds")
         typer.echo(markdown_table(in_percent(across_folds(classes))))
+    typer.echo(f"Report: {out / 'report.html'}")
 
 
 def compare(
