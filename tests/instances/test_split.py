@@ -138,10 +138,10 @@ def test_a_whole_frame_is_fast():
     noise = np.random.default_rng(0).normal(size=(520, 704))
     smooth = ndimage.gaussian_filter(noise, 6)
     image = (smooth > 0).astype(np.float32)
-    start = time.perf_counter()
+    start = time.process_time()
     labels = split_touching(image)
     assert labels.max() > 50
-    assert time.perf_counter() - start < 3  # about 0.2 s
+    assert time.process_time() - start < 3  # about 0.2 s
 
 
 @pytest.mark.parametrize("split", [split_components, split_touching])

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from softlight.instances.clean import Labels
+from softlight.instances.clean import Labels, touching
 
 Height = NDArray[np.float32]
 _NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
@@ -36,13 +35,12 @@ def basins(height: Height, foreground: NDArray[np.bool_]) -> Labels:
     higher than it; on level ground to an earlier one.
     """
     inside = np.flatnonzero(np.pad(foreground, 1)).astype(np.int32)
-    padded = np.pad(np.where(foreground, height, -np.inf).astype(np.float32), 1, "edge")
+    padded = np.pad(np.where(foreground, height, -np.inf).astype(np.float32), 1)
     for border in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         padded[border] = -np.inf
-    target = _steepest(padded).ravel()[inside]
-    rank = np.zeros(padded.size, np.int32)
+    rank = np.empty(padded.size, np.int32)
     rank[inside] = np.arange(inside.size, dtype=np.int32)
-    pointer = rank[target]
+    pointer = rank[_steepest(padded, inside)]
     while True:
         farther = pointer[pointer]
         if np.array_equal(farther, pointer):
@@ -56,46 +54,38 @@ def basins(height: Height, foreground: NDArray[np.bool_]) -> Labels:
     return found
 
 
-def _steepest(padded: Height) -> NDArray[np.int32]:
-    """The flat index of the pixel that each one climbs to, itself on a peak."""
-    highest = ndimage.maximum_filter(padded, 3)
-    climbs = highest > padded
-    own = np.arange(padded.size, dtype=np.int32).reshape(padded.shape)
-    target = own.copy()
-    inner = np.s_[1:-1, 1:-1]
-    rows, columns = padded.shape
-    for index, (down, right) in reversed(list(enumerate(_NEIGHBOURS))):  # the first one prevails
-        beside = np.s_[1 + down : rows - 1 + down, 1 + right : columns - 1 + right]
-        chosen = padded[beside] == highest[inner]
-        if index >= _EARLIER:
-            chosen &= climbs[inner]
-        np.copyto(target[inner], own[beside], where=chosen)
+def _steepest(padded: Height, inside: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The flat index of the pixel that each one inside climbs to, itself on a peak."""
+    flat, width = padded.ravel(), padded.shape[1]
+    best = np.full(inside.size, -np.inf, np.float32)
+    target = inside.copy()
+    own = flat[inside]
+    for index, (down, right) in enumerate(_NEIGHBOURS):  # of equal ones the first prevails
+        beside = inside + np.int32(down * width + right)
+        value = flat[beside]
+        higher = value > best
+        higher &= value >= own if index < _EARLIER else value > own
+        np.copyto(best, value, where=higher)
+        np.copyto(target, beside, where=higher)
     return target
 
 
 def passes(parts: Labels, height: Height) -> Passes:
     """Each pair of touching parts with the highest pixel pair of their border."""
-    firsts, seconds, heights = [], [], []
-    for one, other in (
-        (np.s_[:, :-1], np.s_[:, 1:]),
-        (np.s_[:-1], np.s_[1:]),
-        (np.s_[:-1, :-1], np.s_[1:, 1:]),
-        (np.s_[:-1, 1:], np.s_[1:, :-1]),
-    ):
-        at = np.nonzero(parts[one] != parts[other])
-        p, q = parts[one][at], parts[other][at]
-        both = (p > 0) & (q > 0)
-        firsts.append(np.minimum(p, q)[both])
-        seconds.append(np.maximum(p, q)[both])
-        heights.append(np.minimum(height[one][at], height[other][at])[both])
-    first, second, way = (np.concatenate(values) for values in (firsts, seconds, heights))
-    order = np.lexsort((-way, second, first))
-    first, second, way = first[order], second[order], way[order]
-    new = np.ones(len(first), bool)
-    new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
-    first, second, way = first[new], second[new], way[new]
+    one, other = touching(parts)
+    values, labels = height.ravel(), parts.ravel()
+    way = np.minimum(values[one], values[other])
+    p, q = labels[one], labels[other]
+    size = np.int64(labels.max(initial=0)) + 1
+    pair = np.minimum(p, q) * size + np.maximum(p, q)
+    order = np.argsort(pair)
+    pair, way = pair[order], way[order]
+    new = np.flatnonzero(np.diff(pair, prepend=-1))
+    pair = pair[new]
+    way = np.maximum.reduceat(way, new) if len(new) else way
     order = np.argsort(-way, kind="stable")
-    return Passes(first[order], second[order], way[order])
+    first, second = np.divmod(pair[order], size)
+    return Passes(first, second, way[order])
 
 
 def join_shallow(
@@ -129,7 +119,10 @@ def join_shallow(
 def largest(values: Height, labels: Labels) -> Height:
     """The largest value of each label 0 to n, by its number; -inf where there is no such label."""
     found = np.full(int(labels.max(initial=0)) + 1, -np.inf, np.float32)
-    np.maximum.at(found, labels.ravel(), values.ravel())
+    outside = labels == 0
+    found[0] = values.max(where=outside, initial=-np.inf)
+    inside = np.flatnonzero(~outside)
+    np.maximum.at(found, labels.ravel().take(inside), values.ravel().take(inside))
     return found
 
 

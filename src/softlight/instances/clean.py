@@ -73,25 +73,39 @@ def whole(labels: Labels, *, min_area_px: int = 0) -> Labels:
     return joined
 
 
+def touching(parts: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The flat indices of all pairs of touching pixels in two different parts, each pair once.
+
+    Pixels touch by sides and corners; 0 is no part.
+    """
+    width = parts.shape[1] + 1  # of an image with an empty column at its right, where rows end
+    flat = np.pad(parts, ((0, 0), (0, 1))).ravel()
+    part = flat > 0
+    ones, others = [], []
+    for offset in (1, width, width + 1, width - 1):
+        if offset >= flat.size:
+            continue
+        differ = flat[:-offset] != flat[offset:]
+        differ &= part[:-offset]
+        differ &= part[offset:]
+        at = np.flatnonzero(differ)
+        ones.append(at)
+        others.append(at + offset)
+    one, other = np.concatenate(ones), np.concatenate(others)
+    return one - one // width, other - other // width
+
+
 def _longest_border(
     pieces: NDArray[np.integer], kept: NDArray[np.bool_], area: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """For each piece that is not kept, the kept or larger one that it shares most border with."""
-    starts, ends = [], []
-    for one, other in (
-        (np.s_[:, :-1], np.s_[:, 1:]),
-        (np.s_[:-1], np.s_[1:]),
-        (np.s_[:-1, :-1], np.s_[1:, 1:]),
-        (np.s_[:-1, 1:], np.s_[1:, :-1]),
-    ):
-        at = np.nonzero(pieces[one] != pieces[other])
-        p, q = pieces[one][at], pieces[other][at]
-        both = (p > 0) & (q > 0)
-        starts += [p[both], q[both]]
-        ends += [q[both], p[both]]
-    start, end = np.concatenate(starts).astype(np.int64), np.concatenate(ends)
+    one, other = (pieces.ravel()[at] for at in touching(pieces))
+    start = np.concatenate([one, other]).astype(np.int64)
+    end = np.concatenate([other, one])
+    loose = ~kept[start]
+    start, end = start[loose], end[loose]
     larger = (area[end] > area[start]) | ((area[end] == area[start]) & (end < start))
-    fits = ~kept[start] & (kept[end] | larger)
+    fits = kept[end] | larger
     pairs, shared = np.unique(start[fits] * len(kept) + end[fits], return_counts=True)
     target = np.arange(len(kept))
     order = np.argsort(shared, kind="stable")  # the longest is written last and stays

@@ -22,10 +22,11 @@ from softlight.instances.clean import Labels, checked_map, renumbered, whole
 
 Map = NDArray[np.floating]
 Field = NDArray[np.float32]
-Indices = NDArray[np.int32]
+Indices = NDArray[np.intp]
 
 _STEPS = 5  # taken with full precision; they are then repeated by doubling, pixel by pixel
 _DOUBLINGS = 6
+_BLOCK = 65_536  # pixels carried together: what is computed of so many stays in the caches
 _SURE = 0.3  # to carry pixels, a vector shorter than this is not made one of length 1
 _CROWD_PX = 1.0  # sigma by which the places where pixels end are spread
 _THINNER = 0.5  # crowds are two if the way between is thinner by this share than the smaller one
@@ -78,7 +79,8 @@ def landscape(field: Field) -> Field:
     The slope between two pixels is the mean of theirs. The normal equations are a Poisson equation
     without flow through the edges of the image, which a cosine transform solves.
     """
-    sources = np.zeros(field.shape[1:], np.float32)  # more slope leads out of a pixel than into it
+    height, width = field.shape[1:]
+    sources = np.zeros((height, width), np.float32)  # more slope leads out of a pixel than into it
     down = (field[0, 1:] + field[0, :-1]) / 2
     right = (field[1, :, 1:] + field[1, :, :-1]) / 2
     sources[:-1] += down
@@ -86,13 +88,17 @@ def landscape(field: Field) -> Field:
     sources[:, :-1] += right
     sources[:, 1:] -= right
     waves = fft.dctn(sources, norm="ortho")
-    curved = [2 - 2 * np.cos(np.pi * np.arange(size) / size) for size in sources.shape]
-    total = np.add.outer(*curved).astype(np.float32)
-    total[0, 0] = 1
-    waves /= -total
+    curvature = np.add.outer(_curvatures(height), _curvatures(width))
+    curvature[0, 0] = 1
+    waves /= curvature
     waves[0, 0] = 0
-    height: Field = fft.idctn(waves, norm="ortho")
-    return height
+    found: Field = fft.idctn(waves, norm="ortho")
+    return found
+
+
+def _curvatures(size: int) -> Field:
+    """What the second difference multiplies each cosine wave of this many pixels by."""
+    return (2 * np.cos(np.pi * np.arange(size) / size) - 2).astype(np.float32)
 
 
 def flow_errors(labels: Labels, flow: Map) -> NDArray[np.float64]:
@@ -116,8 +122,15 @@ def _checked_field(flow: Map, shape: tuple[int, ...]) -> Field:
             f"The flow has shape {np.shape(flow)}; it must be (2, Y, X): along y and x."
         )
     parts = [checked_map(part, shape, name="flow") for part in flow]
-    length = np.maximum(np.hypot(*parts), 1)
-    return np.stack([part / length for part in parts])
+    field = np.stack(parts)
+    field /= np.maximum(_lengths(field), 1)
+    return field
+
+
+def _lengths(field: Field) -> Field:
+    """The length of each vector; quicker than a hypotenuse that guards against overflow."""
+    length: Field = np.sqrt(field[0] * field[0] + field[1] * field[1])
+    return length
 
 
 def _parts(field: Field, foreground: NDArray[np.bool_]) -> Labels:
@@ -137,36 +150,49 @@ def _parts(field: Field, foreground: NDArray[np.bool_]) -> Labels:
 
 def _carried(field: Field, foreground: NDArray[np.bool_]) -> Indices:
     """The flat index of the pixel where each foreground pixel ends, in raster order."""
-    field = field / np.maximum(np.hypot(*field), _SURE)
-    inside = np.flatnonzero(foreground).astype(np.int32)
-    rank = np.zeros(foreground.size, np.int32)
-    rank[inside] = np.arange(inside.size, dtype=np.int32)
-    row, column = (part.astype(np.float32) for part in np.divmod(inside, foreground.shape[1]))
-    at = inside
-    for _ in range(_STEPS):
-        row, column, at = _step(field, foreground, row, column, at)
-    pointer = rank[at]
+    ways = [part.ravel() for part in field / np.maximum(_lengths(field), _SURE)]
+    free = foreground.ravel()
+    inside = np.flatnonzero(free)
+    rank = np.empty(free.size, np.intp)
+    rank[inside] = np.arange(inside.size)
+    ends = np.empty_like(inside)
+    for start in range(0, inside.size, _BLOCK):
+        at = inside[start : start + _BLOCK]
+        places = [part.astype(np.float32) for part in np.divmod(at, foreground.shape[1])]
+        for _ in range(_STEPS):
+            at = _step([way.take(at) for way in ways], free, places, at, foreground.shape)
+        ends[start : start + _BLOCK] = at
+    pointer = rank.take(ends)
     for _ in range(_DOUBLINGS):
-        pointer = pointer[pointer]
-    return inside[pointer]
+        pointer = pointer.take(pointer)
+    reached: Indices = inside.take(pointer)
+    return reached
 
 
 def _step(
-    field: Field, foreground: NDArray[np.bool_], row: Field, column: Field, at: Indices
-) -> tuple[Field, Field, Indices]:
-    """One step along the field; one that would leave the foreground slides along its edge."""
-    height, width = foreground.shape
-    down, right = field[0].ravel()[at], field[1].ravel()[at]
-    new_row, new_column = (row + down).clip(0, height - 1), (column + right).clip(0, width - 1)
-    old_y, old_x = np.divmod(at, np.int32(width))
-    new_y, new_x = np.rint(new_row).astype(np.int32), np.rint(new_column).astype(np.int32)
-    free = foreground.ravel()
-    both = free[new_y * width + new_x]
-    only_down = ~both & free[new_y * width + old_x]
-    only_right = ~both & free[old_y * width + new_x]
-    steeper = np.abs(down) >= np.abs(right)
-    moves_row = both | (only_down & (steeper | ~only_right))
-    moves_column = both | (only_right & ~moves_row)
-    row, column = np.where(moves_row, new_row, row), np.where(moves_column, new_column, column)
-    at = np.where(moves_row, new_y, old_y) * np.int32(width) + np.where(moves_column, new_x, old_x)
-    return row, column, at
+    ways: list[Field],
+    free: NDArray[np.bool_],
+    places: list[Field],
+    at: Indices,
+    shape: tuple[int, ...],
+) -> Indices:
+    """The pixels after one step; the exact places (y, x) are moved along.
+
+    A step that would leave the foreground slides along its edge.
+    """
+    height, width = shape
+    new = (places[0] + ways[0]).clip(0, height - 1), (places[1] + ways[1]).clip(0, width - 1)
+    row, column = (np.rint(place).astype(np.intp) for place in new)
+    to: Indices = row * width + column
+    edge = np.flatnonzero(~free.take(to))
+    old_row, old_column = np.divmod(at[edge], width)
+    down, across = row[edge] * width + old_column, old_row * width + column[edge]
+    may_down, may_across = free[down], free[across]
+    steeper = np.abs(ways[0][edge]) >= np.abs(ways[1][edge])
+    moves_down = may_down & (steeper | ~may_across)
+    moves_across = may_across & ~moves_down
+    to[edge] = np.where(moves_down, down, np.where(moves_across, across, at[edge]))
+    for place, moved, moves in zip(places, new, (moves_down, moves_across), strict=True):
+        moved[edge] = np.where(moves, moved[edge], place[edge])
+        place[:] = moved
+    return to
