@@ -15,6 +15,7 @@ from softlight.apps.cli import app
 from softlight.data.degradation import Degradation
 from softlight.data.sets import open_dataset
 from softlight.recipes.library import load_recipe
+from softlight.recipes.trackers import Other
 
 DATASET = "softlight.data.sets:open_dataset"
 BASE = {
@@ -63,6 +64,8 @@ SPIES = {
     "track": ["softlight.recipes.track_folder:track_folder"],
     "export": ["softlight.recipes.export:export"],
 }
+
+LOOKING = Other("trackastra", Path("x"))
 
 # verb, flag, what is given, where it arrives (argument, then fields or keys), what arrives
 Row = tuple[str, str, list[str], str, object]
@@ -166,6 +169,8 @@ TABLE: list[Row] = [
     ("track", "--no-divisions", [], "settings/divisions", False),
     ("track", "--no-drift", [], "settings/drift", False),
     ("track", "--no-repair", [], "mend", False),
+    ("track", "--tracker", ["motile"], "other", Other("motile")),
+    ("track", "--images", ["x", "--tracker", "trackastra"], "other", LOOKING),
     ("pretrain", "--out", ["x"], "out", Path("x")),
     ("pretrain", "--recipe", ["ctc-unet"], "recipe", "ctc-unet"),
     ("pretrain", "--minutes", ["2.5"], "settings/train.minutes", 2.5),

@@ -39,8 +39,8 @@ def test_a_stack_becomes_tables_and_a_challenge_result(stack: Path, tmp_path: Pa
     out = tmp_path / "out"
     found = track_folder(stack, out, frame_interval_min=10, pixel_size_um=0.5)
     assert found.line() == (
-        "cells: 8 frames, 28 cells in 5 tracks, 1 divisions, "
-        "2 tracks from the first frame to the last, 1 repairs"
+        "cells: 8 frames, 28 cells in 5 tracks, 1 division, "
+        "2 tracks from the first frame to the last, 1 repair"
     )
     tracks = pd.read_csv(out / "tracks.csv")
     assert (tracks["parent_id"] > 0).sum() == 2

@@ -22,6 +22,7 @@ from softlight.io.tables import write_table
 from softlight.measure.morphology import measure_frame
 from softlight.recipes.apart import keep_apart
 from softlight.recipes.provenance import stamp
+from softlight.recipes.trackers import Other, linker_of
 from softlight.track.lineage import build_lineage, division_table
 from softlight.track.movie import Tracked, track_cells
 from softlight.track.repair import COLUMNS as EDIT_COLUMNS
@@ -62,6 +63,7 @@ def track_folder(
     mend: bool = True,
     pixel_size_um: float | None = None,
     frame_interval_min: float | None = None,
+    other: Other | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TrackedFolder:
     """Cells of a movie of labels followed; tables, labels and ``01_RES/`` go to ``out``.
@@ -73,9 +75,11 @@ def track_folder(
         mend: whether cells merged or split in one frame only are mended.
         pixel_size_um: side of a pixel, if it is known.
         frame_interval_min: time between frames, if it is known.
+        other: the tracker of others that links in place of Softlight's.
         progress: told (frames done, frames in all) while cells are measured.
     """
     labels = open_any_labels(path)
+    pictures = other.images_for(labels) if other else None
     keep_apart([path], out, whole=[path] if path.is_dir() else [])
     target = out / "labels" / f"{movie_name(path)}.tif"
     strangers = [file.name for file in target.parent.glob("*.tif") if file != target]
@@ -84,18 +88,28 @@ def track_folder(
             f"{out} holds another run, with labels/{strangers[0]}; give --out a new folder."
         )
     objects = _measured(labels, pixel_size_um, progress)
-    tracked = track_cells(objects, labels=labels, settings=settings)
+
+    def followed(objects: pd.DataFrame, labels: Sequence[Labels]) -> Tracked:
+        linker = linker_of(other.name, labels=labels, images=pictures) if other else None
+        return track_cells(objects, labels=labels, settings=settings, linker=linker)
+
+    tracked = followed(objects, labels)
     edits = pd.DataFrame(columns=EDIT_COLUMNS)
     if mend:
         repaired = repair(labels, tracked)
         labels, edits = repaired.labels, repaired.edits
         if len(edits):
             objects = _measured_again(objects, labels, edits, pixel_size_um)
-            tracked = track_cells(objects, labels=labels, settings=settings)
+            tracked = followed(objects, labels)
     divisions = division_table(build_lineage(tracked.tracks), frame_interval_min=frame_interval_min)
     found = TrackedFolder(movie_name(path), len(labels), tracked, divisions, edits)
     _write(found, labels, target, out)
-    _write_run(found, out, settings or LinkSettings(), pixel_size_um, frame_interval_min)
+    facts: dict[str, float | str | None] = {
+        "pixel_size_um": pixel_size_um,
+        "frame_interval_min": frame_interval_min,
+        "tracker": other.name if other else "softlight",
+    }
+    _write_run(found, out, settings or LinkSettings(), facts)
     return found
 
 
@@ -190,15 +204,13 @@ def _write_run(
     found: TrackedFolder,
     out: Path,
     settings: LinkSettings,
-    pixel_size_um: float | None,
-    frame_interval_min: float | None,
+    facts: dict[str, float | str | None],
 ) -> None:
     run = {
         "provenance": stamp(),
         "name": found.name,
         "frames": found.frames,
-        "pixel_size_um": pixel_size_um,
-        "frame_interval_min": frame_interval_min,
+        **facts,
         "link": asdict(settings),
         "learned": found.tracked.learned,
         "notes": list(found.tracked.notes),

@@ -22,7 +22,7 @@ from softlight.track.link import Links, link_frames
 from softlight.track.merges import Merges, find_merges, merge_table, no_merges
 from softlight.track.motion import Motion, motion
 from softlight.track.notes import notes_of
-from softlight.track.numbering import numbered
+from softlight.track.numbering import numbered, numbered_by
 from softlight.track.settings import LinkSettings
 
 Floats = NDArray[np.float64]
@@ -51,6 +51,29 @@ class Tracked:
     learned: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What is known of a movie before its cells are linked.
+
+    Attributes:
+        moving: its cells, in the order of frames, where they are with the field's shift undone.
+        shift: (F, 2) where the field lies in each frame that holds cells.
+        costs: what a link, an end and a beginning are worth.
+        overlaps: of the masks; None where no label images were given.
+        merges: masks that cover several cells.
+    """
+
+    moving: Motion
+    shift: Floats
+    costs: Costs
+    overlaps: Overlaps | None
+    merges: Merges
+
+
+# Another program's links: (E, 2) positions of cells in ``Prepared.moving.cells``, earlier first.
+Linker = Callable[[Prepared, LinkSettings], Ints]
+
+
 def track_cells(
     objects: pd.DataFrame,
     *,
@@ -58,6 +81,7 @@ def track_cells(
     settings: LinkSettings | None = None,
     missing: Collection[int] = (),
     progress: Callable[[int, int], None] | None = None,
+    linker: Linker | None = None,
 ) -> Tracked:
     """The objects with their tracks.
 
@@ -68,8 +92,52 @@ def track_cells(
         settings: how cells are linked.
         missing: frames that nobody has, so that no note calls them empty.
         progress: told (frames done, frames in all).
+        linker: links the cells in place of Softlight.
     """
     settings = settings or LinkSettings()
+    known = prepare(objects, labels=labels, settings=settings)
+    cells, costs = known.moving.cells, known.costs
+    extra: tuple[str, ...] = ()
+    if linker is None:
+        links = link_frames(
+            known.moving,
+            costs,
+            overlaps=known.overlaps,
+            settings=settings,
+            aside=known.merges.brief if settings.max_gap_frames else None,
+            progress=progress,
+        )
+        events, costs = _events(known.moving, costs, links, known.overlaps, known.merges, settings)
+        table, tracks = numbered(objects, cells, links, events)
+    else:
+        table, tracks, extra = numbered_by(objects, cells, linker(known, settings))
+    hidden = merge_table(cells, known.merges)
+    last = int(cells.frames[-1]) + 1 if len(cells) else 0
+    notes = notes_of(
+        cells,
+        costs,
+        known.shift,
+        frames=last if labels is None else len(labels),
+        merges=hidden,
+        missing=missing,
+    )
+    return Tracked(
+        objects=table,
+        tracks=tracks,
+        drift=drift_table(cells, known.shift),
+        merges=hidden,
+        notes=notes + extra,
+        learned=_learned(costs),
+    )
+
+
+def prepare(
+    objects: pd.DataFrame,
+    *,
+    labels: Sequence[NDArray[np.int32]] | None,
+    settings: LinkSettings,
+) -> Prepared:
+    """Cells, drift, overlaps and learned scales, the arguments as of ``track_cells``."""
     cells = detections(objects)
     shape = _shape(cells, labels)
     shift = np.zeros((len(cells.frames), 2))
@@ -83,33 +151,7 @@ def track_cells(
     costs = learn_costs(cells, places, overlaps=overlaps, shape=shape, settings=settings)
     moving = motion(cells, places)
     merges = no_merges(len(cells)) if overlaps is None else find_merges(overlaps)
-    links = link_frames(
-        moving,
-        costs,
-        overlaps=overlaps,
-        settings=settings,
-        aside=merges.brief if settings.max_gap_frames else None,
-        progress=progress,
-    )
-    events, costs = _events(moving, costs, links, overlaps, merges, settings)
-    table, tracks = numbered(objects, cells, links, events)
-    hidden = merge_table(cells, merges)
-    last = int(cells.frames[-1]) + 1 if len(cells) else 0
-    return Tracked(
-        objects=table,
-        tracks=tracks,
-        drift=drift_table(cells, shift),
-        merges=hidden,
-        notes=notes_of(
-            cells,
-            costs,
-            shift,
-            frames=last if labels is None else len(labels),
-            merges=hidden,
-            missing=missing,
-        ),
-        learned=_learned(costs),
-    )
+    return Prepared(moving, shift, costs, overlaps, merges)
 
 
 def _shape(cells: Detections, labels: Sequence[NDArray[np.int32]] | None) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from softlight.io.exchange.lineage import tracks_from_links
 from softlight.track.detections import Detections
 from softlight.track.events import Events
 from softlight.track.link import Links
@@ -35,6 +36,24 @@ def numbered(
         }
     )
     return table, tracks.astype(np.int64)
+
+
+def numbered_by(
+    objects: pd.DataFrame, cells: Detections, links: Ints
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """The objects with ``track_id``, the tracks, and what they cannot hold of another's links.
+
+    Args:
+        objects: the caller's table.
+        cells: the same in the order of frames.
+        links: (E, 2) positions in ``cells``, earlier first.
+    """
+    track, tracks, notes = tracks_from_links(cells.frame, links, name="The tracker's answer")
+    table = objects.copy()
+    ids = np.empty(len(cells), np.int64)
+    ids[cells.order] = track
+    table["track_id"] = ids
+    return table, tracks, notes
 
 
 def _ties(links: Links, events: Events) -> tuple[Ints, Ints]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -38,11 +38,20 @@ def track(
             "--repair/--no-repair", help="Mend cells merged or split in one frame only, with a log."
         ),
     ] = True,
+    tracker: Annotated[
+        Literal["softlight", "trackastra", "motile"],
+        typer.Option(help="Who links the cells; the others where they are installed."),
+    ] = "softlight",
+    images: Annotated[
+        Path | None, typer.Option("--images", help="The movie of the labels, for trackastra.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Follow labelled cells through time: tracks, divisions, repairs, a Challenge result."""
     from softlight.apps.progress import counting
+    from softlight.config import ConfigError
     from softlight.recipes.track_folder import track_folder
+    from softlight.recipes.trackers import Other
     from softlight.track.settings import LinkSettings
 
     settings = LinkSettings(
@@ -51,6 +60,9 @@ def track(
         divisions=divisions,
         drift=drift,
     )
+    if images is not None and tracker != "trackastra":
+        raise ConfigError("--images is for --tracker trackastra alone; leave it out.")
+    other = None if tracker == "softlight" else Other(tracker, images)
     with counting("Measuring cells") as progress:
         found = track_folder(
             labels,
@@ -59,6 +71,7 @@ def track(
             mend=repair,
             pixel_size_um=pixel_size_um,
             frame_interval_min=interval_min,
+            other=other,
             progress=progress,
         )
     if as_json:
