@@ -21,7 +21,7 @@ from softlight.evaluate.table import markdown_table
 from softlight.inference.predict import Segmenter
 from softlight.io.grey import to_grey
 from softlight.io.images import open_movie
-from softlight.recipes.divide import Options, label_cells
+from softlight.recipes.divide import Options
 from softlight.recipes.finder import CellFinder
 from softlight.recipes.plan.curves import errors_between
 from softlight.recipes.shrink import shrink
@@ -46,7 +46,7 @@ def main() -> None:
             image = to_grey(read.image)
             file = Path(folder) / f"{sample.name}.tif"
             tifffile.imwrite(file, image, compression="zlib", predictor=True)
-            own = label_cells(image, segmenter, Options())
+            own = CellFinder(open_movie(file), segmenter, Options()).find(0).labels
             for factor, bits in SETTINGS:
                 (small,) = shrink(
                     [file],

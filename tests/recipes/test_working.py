@@ -10,10 +10,13 @@ from tests.cases import bright_segmenter
 
 from softlight.io.images import open_movie
 from softlight.io.labels import open_label_movie, read_labels
+from softlight.io.shrunk import read_origin
+from softlight.recipes import working
 from softlight.recipes.analysis.analyze import analyze
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.divide import Found, Options
 from softlight.recipes.finder import Begun, CellFinder
+from softlight.recipes.scale import Scaled
 from softlight.recipes.segment import Reading, segment
 from softlight.recipes.shrink import shrink
 from softlight.recipes.working import fit_working, on_shape
@@ -155,6 +158,20 @@ def test_cells_without_a_pixel_are_left_out() -> None:
 def test_odd_sizes(shape: tuple[int, int]) -> None:
     image = IMAGE[: shape[0], : shape[1]]
     segmenter = bright_segmenter(pixel_size_um=0.3)
-    working = fit_working(image, segmenter, Options(grid="fine"), pixel_size_um=1.0)
+    found = fit_working(image, segmenter, Options(grid="fine"), pixel_size_um=1.0)
     height, width = image.shape
-    assert working.shape == (round(height / 0.3), round(width / 0.3))
+    assert found.shape == (round(height / 0.3), round(width / 0.3))
+
+
+def test_the_size_of_cells_is_not_estimated_of_what_was_shrunk(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def estimated(frame: np.ndarray, segmenter: object, *_: object, **__: object) -> Scaled:
+        return Scaled(segmenter, 0.4, "estimate", "resized 0.4 times")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(working, "fit_scale", estimated)
+    frame, origin = open_movie(small).frame(0), read_origin(small)
+    found = fit_working(frame, bright_segmenter(), Options(), origin=origin)
+    assert found.zoom == pytest.approx(4, rel=0.02)
+    assert "resized" not in found.note
+    assert fit_working(frame, bright_segmenter(), Options()).zoom == 0.4

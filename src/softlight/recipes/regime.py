@@ -40,7 +40,7 @@ class Seen:
             share = f"{self.resolution:.2g} of" if self.resolution < 1 else "all of"
             parts.append(f"uses {share} its grid's resolution")
         if self.photons is not None:
-            parts.append(f"is as noisy as one of about {self.photons:.2g} photons a pixel")
+            parts.append(f"is as noisy as one of about {_rounded(self.photons)} photons a pixel")
         return " and ".join(parts)
 
 
@@ -71,7 +71,7 @@ def regime_of(seen: Seen, spec: ModelSpec, *, zoom: float = 1.0) -> str:
     if share > COARSE and photons > DIM:
         return ""
     parts = [f"{share:.2g} of the resolution that the model's grid can show"] * (share <= COARSE)
-    parts += [f"about {photons:.2g} photons a pixel where it is brightest"] * (photons <= DIM)
+    parts += [f"about {_rounded(photons)} photons a pixel where it is brightest"] * (photons <= DIM)
     what = f"The image has {' and '.join(parts)}"
     learned = spec.degrade
     if learned is None:
@@ -81,7 +81,9 @@ def regime_of(seen: Seen, spec: ModelSpec, *, zoom: float = 1.0) -> str:
             "with [degrade] in the recipe."
         )
     least, fewest = learned.factor[0], learned.photons[0]  # no photons: no noise was learned
-    down_to = f"{least:.2g} of the resolution" + (f" and {fewest:.2g} photons" if fewest else "")
+    down_to = f"{least:.2g} of the resolution" + (
+        f" and {_rounded(fewest)} photons" if fewest else ""
+    )
     dim = photons <= DIM and (not fewest or photons < _WORSE * fewest)
     if share < _WORSE * least or dim:
         return (
@@ -91,6 +93,11 @@ def regime_of(seen: Seen, spec: ModelSpec, *, zoom: float = 1.0) -> str:
     return (
         f"{what}. The model was trained on such images (down to {down_to}) and takes it as it is."
     )
+
+
+def _rounded(number: float) -> str:
+    """Two digits, written out: 57,000."""
+    return f"{float(f'{number:.2g}'):,g}"
 
 
 def _known(value: float) -> float | None:
