@@ -191,7 +191,9 @@ def test_cells_cannot_be_scored_where_there_are_none(cells: Path, tmp_path: Path
     three = ("background", "dead", "alive")
     out = tmp_path / "out"
     labels = classes / "labels"
-    with pytest.raises(DataError, match="cannot be scored with the classes background, dead, alive: labels"):
+    with pytest.raises(
+        DataError, match="cannot be scored with the classes background, dead, alive: labels"
+    ):
         evaluate(classes, out, predicted=labels, classes=three, instances="yes")
     binary = Sample("b", "b", sample().reader, {"annotation": "STbin"})
     with pytest.raises(DataError, match="cannot be scored: the truth is binary masks, in which"):
