@@ -110,3 +110,10 @@ def test_a_network_of_cells_is_trained_and_used(tmp_path: Path) -> None:
 def test_cells_need_their_outputs() -> None:
     with pytest.raises(ConfigError, match=r"needs two classes and model\.out_channels = 3"):
         parse_recipe({"name": "x", "target": "distance"})
+
+
+def test_where_nothing_is_held_out_the_weights_of_the_end_are_kept(tmp_path: Path) -> None:
+    data = write_discs(tmp_path / "data", ("dish_a", "dish_b"))
+    recipe = tiny_recipe(data={"validation_fraction": 0.0, "patch_px": 32}, train={"epochs": 3})
+    trained = train_folder(recipe, data, tmp_path / "model")
+    assert trained.result.best_epoch == 3

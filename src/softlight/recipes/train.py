@@ -111,7 +111,7 @@ def train(
         if partly := _partly_annotated(training):
             for callback in callbacks:
                 callback.noted(partly)
-        trainer = _trainer(recipe, training, run, callbacks)
+        trainer = _trainer(recipe, training, run, callbacks, keep_last=not held_out)
         batches = TrainingBatches(
             training,
             Augmenter(recipe.augment),
@@ -179,7 +179,12 @@ def has_checkpoint(out: Path) -> bool:
 
 
 def _trainer(
-    recipe: Recipe, training: Sequence[Decoded], run: Path, callbacks: Sequence[Callback]
+    recipe: Recipe,
+    training: Sequence[Decoded],
+    run: Path,
+    callbacks: Sequence[Callback],
+    *,
+    keep_last: bool,
 ) -> Trainer:
     counts = count_classes(training, len(recipe.classes))
     torch.manual_seed(recipe.train.seed)
@@ -195,6 +200,7 @@ def _trainer(
         folder=run,
         callbacks=[CsvLog(run / "history.csv"), *callbacks],
         rebalance=_balanced(recipe, counts) if recipe.train.auto_balance else None,
+        keep_last=keep_last,
     )
 
 

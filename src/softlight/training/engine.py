@@ -97,6 +97,8 @@ class Trainer:
         callbacks: who watches.
         rebalance: a task whose losses are balanced between the classes, built when the network
             predicts one class only; None to warn and go on.
+        keep_last: keep the weights of the last epoch, whatever the measures: where images that
+            train are the judges, they cannot tell which are the best.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Trainer:
         folder: Path,
         callbacks: Sequence[Callback] = (),
         rebalance: Callable[[], Task] | None = None,
+        keep_last: bool = False,
     ) -> None:
         check_monitor(settings.monitor, task)
         device = choose_device(settings.device)
@@ -123,6 +126,7 @@ class Trainer:
         self.folder = folder
         self.callbacks = list(callbacks)
         self.rebalance = rebalance
+        self.keep_last = keep_last
         self.state = State()
         self._plain = network
         self._epoch_losses: dict[str, float] = {}
@@ -291,7 +295,8 @@ class Trainer:
     def _keep_best(self, measures: dict[str, float]) -> None:
         state = self.state
         value = measures[self.settings.monitor]
-        if state.best_value is None or self._score(value) > self._score(state.best_value):
+        best = -math.inf if state.best_value is None else self._score(state.best_value)
+        if self.keep_last or state.best_value is None or self._score(value) > best:
             state.best_value, state.best_epoch = value, state.epoch
             save_checkpoint(self.folder / "best.safetensors", self._judged().state_dict(), {})
 
