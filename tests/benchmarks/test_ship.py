@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.ship import DSB2018, MODELS, Scenes, folders_of, means_of, parts_of
 from tests.cases import write_discs
 
+from benchmarks import ship
 from softlight.config import with_settings
 from softlight.data.sets import open_dataset
+from softlight.io.labels import read_labels, write_labels
 from softlight.models.card import CardText
 from softlight.recipes.library import load_recipe
 
@@ -65,3 +68,34 @@ def test_means_by_set_and_cell_type() -> None:
     assert means["cell type"].tolist() == ["x", "y", ""]
     assert means["images"].tolist() == [1, 1, 1]
     assert means["Dice"].tolist() == [0.5, 0.7, 0.9]
+
+
+def test_a_model_is_made_judged_and_carded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = write_discs(tmp_path / "shared" / "cells", tuple(f"c{i}" for i in range(6)), side=48)
+    masks = write_discs(tmp_path / "shared" / "masks", ("m0", "m1"), count=6, side=48)
+    for path in (masks / "labels").iterdir():
+        write_labels(path, (read_labels(path) > 0).astype(np.int32))
+    well = "A172_Phase_C7_1_00d20h00m_{}"
+    write_discs(tmp_path / "shared" / "other", tuple(well.format(i) for i in (1, 2)), side=48)
+    sets = tuple(ship.Source(path.name, licence) for path, licence in ((cells, "CC0"), (masks, "")))
+    tiny = ship.Shipped(
+        "nuclei", sets, (ship.Source("other", "x"),), Scenes(1, "phase", None, 48), CardText()
+    )
+    monkeypatch.setitem(MODELS, "nuclei", tiny)
+    settings = ["model.depth=1", "model.width=2", "data.patch_px=32", "data.samples_per_epoch=4"]
+    out = tmp_path / "out"
+    words = ["nuclei", "--shared", str(tmp_path / "shared"), "--minutes", "0.01", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", ["ship.py", *words, "--set", *settings])
+    ship.main()
+    table = capsys.readouterr().out
+    card = (out / "nuclei" / "card.md").read_text(encoding="utf-8")
+    assert table.strip() in card
+    assert "| other (never trained on) | A172 |" in card
+    assert "cells: CC0; masks: not stated; simulated: made by this program" in card
+    assert "softlight simulate --varied 1 --modality phase --height 48" in card
+    assert "--set model.depth=1" in card
+    images = pd.read_csv(out / "nuclei" / "test" / "metrics.csv")
+    assert set(images["set"]) >= {"cells", "masks", "other (never trained on)"}
+    assert images[images["set"] == "masks"]["ap50"].isna().all()

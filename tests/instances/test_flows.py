@@ -7,7 +7,7 @@ from tests.cell_shapes import SHAPES, assert_valid, best_ious, many_cells, touch
 
 from softlight.data.targets import flow_targets
 from softlight.instances.clean import whole
-from softlight.instances.flows import flow_errors, landscape, split_by_flow
+from softlight.instances.flows import flow_errors, landscape, split_by_flow, valley_depths
 
 
 def maps_of(labels):
@@ -113,6 +113,44 @@ def test_errors_of_fields():
     )
     gap = np.where(truth == 2, 3, truth)
     assert np.isnan(flow_errors(gap, flow)[1])
+
+
+def roof(ridges, width=40, height=12):
+    """A landscape that rises with slope 1 to ridges at these columns, its slope, and its parts."""
+    columns = np.arange(width)
+    away = np.abs(columns[:, None] - np.array(ridges))
+    parts = np.broadcast_to(1 + away.argmin(axis=1), (height, width)).astype(np.int32)
+    slope = np.array(ridges)[away.argmin(axis=1)] - columns
+    across = np.broadcast_to(np.sign(slope), (height, width))
+    return parts, np.stack([np.zeros_like(across), across]).astype(np.float32)
+
+
+def test_valleys_are_as_deep_as_the_way_up_from_them():
+    parts, flow = roof((10, 24))  # the valley is between columns 16 and 17
+    np.testing.assert_allclose(valley_depths(parts, flow), [6, 6.5], atol=1)
+    np.testing.assert_allclose(
+        valley_depths(parts, 0.5 * flow), valley_depths(parts, flow) / 2, atol=0.01
+    )
+    three, flow = roof((5, 11, 30))
+    first, second, third = valley_depths(three, flow)
+    assert first == pytest.approx(2.5, abs=1)  # the highest pass of each counts
+    assert second == pytest.approx(first, abs=1)
+    assert third == pytest.approx(9, abs=1)
+
+
+def test_a_cell_that_touches_none_is_as_high_as_it_stands_above_its_edge():
+    rows, columns = np.mgrid[:60, :60] - 29.5
+    away = np.hypot(rows, columns)
+    disc = (away < 20).astype(np.int32)
+    flow = np.where(disc, np.stack([-rows, -columns]) / away, 0)
+    (depth,) = valley_depths(disc, flow)
+    assert depth == pytest.approx(20, abs=2)
+    apart = np.where(np.pad(disc, ((0, 0), (60, 0))), 3, np.pad(disc, ((0, 0), (0, 60))))
+    depths = valley_depths(apart, np.concatenate([flow, flow], axis=2))
+    np.testing.assert_allclose(depths, [depth, np.nan, depth], atol=0.5)
+    everywhere = valley_depths(np.ones((5, 5), np.int32), np.zeros((2, 5, 5)))
+    np.testing.assert_allclose(everywhere, [0], atol=1e-6)
+    assert valley_depths(np.zeros((5, 5), np.int32), np.zeros((2, 5, 5))).shape == (0,)
 
 
 def test_the_largest_piece_of_a_label_stays_and_the_others_join_their_neighbours():

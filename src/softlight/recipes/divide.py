@@ -18,11 +18,12 @@ from softlight.inference.predict import (
     class_probability,
 )
 from softlight.instances.distance import cell_scores, split_by_distance
-from softlight.instances.flows import split_by_flow
+from softlight.instances.flows import split_by_flow, valley_depths
 from softlight.instances.split import split_components, split_touching
 
 DEFAULT_DIAMETER_PX = 20.0  # where the model does not know the size of its cells
 CONE = 0.2357  # standard deviation of the height of a cone over a disc: the root of 1 / 18
+VALLEY = 1 / 3  # of a diameter: valleys so deep have 63 % of the full score
 CENTRES_APART = 0.25  # of a diameter, at least: the best on true masks (docs/reference/prediction)
 
 Grid = Literal["input", "fine"]
@@ -72,7 +73,7 @@ def find_cells(
     scale = segmenter.scale_for(maps.shape[1:], pixel_size_um)
     spec = segmenter.spec
     labels = divide_cells(maps, spec, options, scale=scale)
-    scores = probabilities(raw_scores(maps, labels, spec), spec)
+    scores = probabilities(raw_scores(maps, labels, spec, scale=scale), spec)
     return Found(labels, scores, classes_of(maps, spec, options) if tells_classes(spec) else None)
 
 
@@ -150,7 +151,11 @@ def divide_cells(
 
 
 def raw_scores(
-    maps: npt.NDArray[np.float32], labels: npt.NDArray[np.int32], spec: ModelSpec
+    maps: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int32],
+    spec: ModelSpec,
+    *,
+    scale: float = 1.0,
 ) -> npt.NDArray[np.float64]:
     """How likely each label 1 to n is right, 0 to 1: in order, but not yet a probability.
 
@@ -158,7 +163,15 @@ def raw_scores(
     its middle; of one that it does not understand, a plain. So the mean foreground times how much
     the depth differs within the cell, by what a cone has, tells right cells from wrong ones better
     than the foreground and the greatest depth do.
+
+    With flow, most wrong cells are wrong parts. So it is the sureness times how deep the valley is
+    that divides the cell from the next one: near 1 where it is as deep as a cell is wide. Scale is
+    pixels of the model's grid per pixel of the maps.
     """
+    if spec.target == "flow":
+        diameter = (spec.cell_diameter_px or DEFAULT_DIAMETER_PX) / scale
+        depth = valley_depths(labels, maps[1:]) / (VALLEY * diameter)
+        return surenesses(maps, labels, spec) * -np.expm1(-np.maximum(depth, 0))
     if spec.target != "distance":
         return surenesses(maps, labels, spec)
     foreground = _in_cells(maps, spec)
@@ -179,7 +192,8 @@ def surenesses(
         return cell_scores(labels, foreground, maps[1])
     within = _means(foreground, labels)
     if spec.target == "flow":
-        return np.clip(within * _means(np.hypot(maps[1], maps[2]), labels), 0, 1)
+        length = np.sqrt(maps[1] * maps[1] + maps[2] * maps[2])
+        return np.clip(within * _means(length, labels), 0, 1)
     return np.clip(2 * within - 1, 0, 1)
 
 
@@ -205,8 +219,10 @@ def right_cells(scores: npt.NDArray[np.float64], spec: ModelSpec) -> float:
 def _means(values: npt.NDArray[Any], labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
     """The mean of the values in each label 1 to n."""
     count = int(labels.max(initial=0))
-    area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    total = np.bincount(labels.ravel(), values.ravel(), count + 1)[1:]
+    inside = np.flatnonzero(labels)
+    label = labels.ravel().take(inside)
+    area = np.bincount(label, minlength=count + 1)[1:]
+    total = np.bincount(label, values.ravel().take(inside), count + 1)[1:]
     means: npt.NDArray[np.float64] = np.divide(
         total, area, out=np.full(count, np.nan), where=area > 0
     )

@@ -92,7 +92,7 @@ def score_network(
         if cells_too and not is_binary(sample):
             scale = sized.scale_for(annotated.image.shape, size)
             cells = divide_cells(maps, spec, options or Options(), scale=scale)
-            sureness = probabilities(raw_scores(maps, cells, spec), spec)
+            sureness = probabilities(raw_scores(maps, cells, spec, scale=scale), spec)
         item = _score(
             sample,
             annotated,

@@ -119,7 +119,9 @@ def judge_images(
             truth = cell_pixels(truth, spec.classes).astype(np.int32)
         cells, true_cells = Judged(np.zeros(0), np.zeros(0, np.bool_)), math.nan
         if single and not is_binary(sample):
-            cells = judge_cells(truth, labels, raw_scores(maps, labels, spec), valid=valid)
+            cells = judge_cells(
+                truth, labels, raw_scores(maps, labels, spec, scale=scale), valid=valid
+            )
             known = truth if valid is None else known_cells(truth, valid)
             true_cells = float(len(np.unique(known[known > 0])))
         judged.append(
