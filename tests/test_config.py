@@ -153,3 +153,10 @@ def test_an_unknown_recipe_lists_the_known_ones(tmp_path: Path) -> None:
 def test_class_weights_are_above_zero(weights: tuple[float, float]) -> None:
     with pytest.raises(ConfigError, match=r"class_weights.*greater than 0"):
         parse_recipe({"name": "x", "loss": {"class_weights": list(weights)}})
+
+
+def test_a_precision_may_be_written_as_a_number() -> None:
+    recipe = parse_recipe({"name": "x", "train": {"precision": 32}})
+    assert recipe.train.precision == "32"
+    with pytest.raises(ConfigError, match=r"train\.precision"):
+        parse_recipe({"name": "x", "train": {"precision": 16}})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Range = tuple[float, float]
@@ -200,6 +200,11 @@ class ScheduleConfig(_Frozen):
     final_fraction: Fraction = 0.01  # cosine: ends at this share of the start
 
 
+def _as_text(value: object) -> object:
+    """A whole number as text: in TOML and after --set, 32 is one."""
+    return str(value) if type(value) is int else value
+
+
 class TrainConfig(_Frozen):
     """How long, how carefully and in what precision."""
 
@@ -210,7 +215,7 @@ class TrainConfig(_Frozen):
     early_stopping_epochs: Annotated[int, Field(ge=0)] = 0  # 0 = never
     accumulate: Annotated[int, Field(ge=1)] = 1  # batches per optimiser step
     clip_norm: Annotated[float, Field(ge=0)] = 0.0  # 0 = no clipping
-    precision: Literal["auto", "32", "bf16"] = "auto"
+    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(_as_text)] = "auto"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     monitor: str = "dice"  # the validation measure that picks the best checkpoint
     seed: Annotated[int, Field(ge=0)] = 0
