@@ -240,7 +240,8 @@ def compare(
     if as_json:
         typer.echo(json.dumps(json.loads(found.table.to_json(orient="records")), indent=2))
         return
-    typer.echo(markdown_table(found.table))
+    rare = ["<0.001" if p < 0.001 else f"{p:.3f}" for p in found.table["p"]]
+    typer.echo(markdown_table(found.table.assign(p=rare)))
     for note in found.notes:
         say(note)
 
