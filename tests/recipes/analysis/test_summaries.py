@@ -4,7 +4,12 @@ import pandas as pd
 import pytest
 
 from softlight.measure.growth import fit_growth
-from softlight.recipes.analysis.summaries import cells_words, doubling_words, unit_of
+from softlight.recipes.analysis.summaries import (
+    cells_headline,
+    cells_words,
+    doubling_of,
+    unit_of,
+)
 
 
 def row(rate: float, low: float, high: float) -> dict[str, float]:
@@ -31,23 +36,33 @@ def row(rate: float, low: float, high: float) -> dict[str, float]:
     ],
 )
 def test_a_doubling_time_is_never_a_number_alone(rates: tuple[float, ...], words: str) -> None:
-    assert doubling_words(row(*rates), "h") == words
+    assert doubling_of(row(*rates), "h").words == words
 
 
 def test_words_of_a_fit() -> None:
     hours = pd.Series(range(8)).to_numpy(float)
     growing = fit_growth(hours, 100 * 2 ** (hours / 5), quantity="area")
-    assert doubling_words(growing.row(), "h") == "doubling in 5.0 h (5.0 to 5.0)"
+    assert doubling_of(growing.row(), "h").words == "doubling in 5.0 h (5.0 to 5.0)"
+    assert doubling_of(growing.row(), "h").short == "5.0 h (5.0 to 5.0)"
+    assert doubling_of(growing.row(), "h").headline("area") == (
+        "to double the area: 5.0 to 5.0 h",
+        "5.0 h",
+    )
     one = fit_growth(hours[:1], hours[:1] + 1)
-    assert doubling_words(one.row(), "h") == "growth not known"
+    assert doubling_of(one.row(), "h").words == "growth not known"
+    assert doubling_of(one.row(), "h").headline("count") == ("growth of the count", "not known")
+    slow = doubling_of(row(0.05, -0.01, 0.06), "h")
+    assert slow.short == "no growth seen"
+    assert slow.headline("count") == ("growth of the count: 11.6 h or more to double", "none seen")
     named = {f"count_{name}": value for name, value in growing.row().items()}
-    assert doubling_words(named, "h", quantity="count") == "doubling in 5.0 h (5.0 to 5.0)"
+    assert doubling_of(named, "h", quantity="count").short == "5.0 h (5.0 to 5.0)"
 
 
 def test_the_fullest_frame_is_told_where_it_is_neither_first_nor_last() -> None:
     counts = {"cells_first": 0.0, "cells_last": 0.0, "cells_most": 12.0, "frames": 5}
     assert cells_words(counts) == "0 to 0, at most 12"
-    assert cells_words(counts | {"cells_last": 12.0}, arrow="→") == "0 → 12"
+    assert cells_headline(counts) == ("cells, at most 12", "0 → 0")
+    assert cells_headline(counts | {"cells_last": 12.0}) == ("cells", "0 → 12")
     assert cells_words(counts | {"frames": 1}) == "0"
 
 

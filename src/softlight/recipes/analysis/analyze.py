@@ -36,7 +36,7 @@ from softlight.recipes.analysis.summaries import (
     cells_words,
     curves_by_condition,
     dose_responses,
-    doubling_words,
+    doubling_of,
     populations,
     positions_table,
     responses,
@@ -85,7 +85,7 @@ class Analyzed:
             return f"{self.name}: {counted(int(row['cells_first']), 'cell')}{again}"
         row["frame_interval_min"] = self.record["frame_interval_min"]
         unit = unit_of(row)
-        growth = [f"{name}: {doubling_words(row, unit, quantity=name)}" for name in QUANTITIES]
+        growth = [f"{name}: {doubling_of(row, unit, quantity=name).words}" for name in QUANTITIES]
         return (
             f"{self.name}: {row['frames']} frames, {cells_words(row)} cells, "
             f"{counted(row['tracks'], 'track')}, {counted(row['divisions'], 'division')}; "

@@ -10,7 +10,7 @@ import pandas as pd
 
 from softlight.measure.walks import furth
 from softlight.recipes.analysis.doubts import marked_frames
-from softlight.recipes.analysis.summaries import doubling_words
+from softlight.recipes.analysis.summaries import doubling_of
 from softlight.report.blocks import Chart
 from softlight.report.charts import ChartError
 from softlight.report.growth_charts import FittedLine, growth_figure
@@ -54,6 +54,7 @@ def growth_charts(tables: Tables) -> list[Chart]:
         ("confluence", "Area covered by cells", "confluence (%)", 100.0),
     ):
         row = by_quantity[quantity]
+        doubling = doubling_of(row, unit)
         charts += chart(
             growth_figure,
             time,
@@ -61,10 +62,10 @@ def growth_charts(tables: Tables) -> list[Chart]:
             title=title,
             label=label,
             time_unit=unit,
-            line=_line(row, unit, population, time),
+            line=_line(row, unit, population, time, label=doubling.short),
             marked=marks if quantity == "count" else None,
-            alt=f"{title} over time; {doubling_words(row, unit)}",
-            caption=f"{_capital(doubling_words(row, unit))}. Fitted range: {row['reason']}.",
+            alt=f"{title} over time; {doubling.words}",
+            caption=f"{_capital(doubling.words)}. Fitted range: {row['reason']}.",
         )
     return charts
 
@@ -78,7 +79,9 @@ def time_of(population: pd.DataFrame) -> tuple[str, str]:
     return ("h", "time_h") if "time_h" in population else ("frame", "frame")
 
 
-def _line(row: Row, unit: str, population: pd.DataFrame, time: np.ndarray) -> FittedLine | None:
+def _line(
+    row: Row, unit: str, population: pd.DataFrame, time: np.ndarray, *, label: str
+) -> FittedLine | None:
     rate = float(row[f"growth_rate_per_{unit}"])
     if not np.isfinite(rate) or row["first_frame"] < 0:
         return None
@@ -87,7 +90,7 @@ def _line(row: Row, unit: str, population: pd.DataFrame, time: np.ndarray) -> Fi
         first=at[int(row["first_frame"])],
         last=at[int(row["last_frame"])],
         rate=rate,
-        label=doubling_words(row, unit),
+        label=label if label.startswith("no") else f"doubling {label}",
     )
 
 

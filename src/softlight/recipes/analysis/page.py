@@ -20,8 +20,8 @@ from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.analysis.state import folder_of
 from softlight.recipes.analysis.summaries import (
     QUANTITIES,
-    cells_words,
-    doubling_words,
+    cells_headline,
+    doubling_of,
     populations,
     unit_of,
 )
@@ -106,13 +106,13 @@ def _summary(
     row = positions.to_dict("records")[0]
     found: list[tuple[str, object]] = [
         ("frames", int(row["frames"])),
-        ("cells", cells_words(row, arrow="→")),
+        cells_headline(row),
         ("tracks", f"{int(row['tracks']):,}"),
         ("divisions", f"{int(row['divisions']):,}"),
     ]
     if row["frames"] > 1:
         unit = unit_of(row)
-        found += [(name, doubling_words(row, unit, quantity=name)) for name in QUANTITIES]
+        found += [doubling_of(row, unit, quantity=name).headline(name) for name in QUANTITIES]
     return found
 
 
@@ -166,8 +166,10 @@ def _shown(positions: pd.DataFrame) -> pd.DataFrame:
         table[name] = _column(positions, name).round().astype("Int64")
     rows = positions.to_dict("records")
     for quantity in QUANTITIES:
-        table[f"growth of {quantity}"] = [
-            doubling_words(row, unit_of(row), quantity=quantity) if row["status"] == "done" else ""
+        table[f"doubling of {quantity}"] = [
+            doubling_of(row, unit_of(row), quantity=quantity).short
+            if row["status"] == "done"
+            else ""
             for row in rows
         ]
     table["warnings"] = positions["warnings"]

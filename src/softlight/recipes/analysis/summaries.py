@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,37 +39,88 @@ def summary_of(tables: dict[str, pd.DataFrame]) -> Row:
     return found
 
 
-def doubling_words(row: Mapping[Any, Any], unit: str, *, quantity: str = "") -> str:
-    """The doubling time with its interval, or that no growth was seen: never a number alone.
+@dataclass(frozen=True)
+class Doubling:
+    """A doubling time with its interval, or that no growth was seen: never a number alone.
+
+    Attributes:
+        known: whether anything is known of the growth.
+        value: the doubling time; nan where no growth was seen.
+        low: the shortest that would fit; nan where none would.
+        high: the longest.
+        times: "h" or "frames".
+    """
+
+    known: bool
+    value: float
+    low: float
+    high: float
+    times: str
+
+    @property
+    def seen(self) -> bool:
+        """Whether growth was seen: all rates of the interval are above 0."""
+        return bool(self.known and np.isfinite([self.value, self.high]).all())
+
+    @property
+    def short(self) -> str:
+        """For a table: the time and its interval, or that there is none."""
+        if not self.known:
+            return "not known"
+        if not self.seen:
+            return "no growth seen"
+        return f"{self.value:.1f} {self.times} ({self.low:.1f} to {self.high:.1f})"
+
+    @property
+    def words(self) -> str:
+        """The same for a sentence, and how slow growth must be if it was not seen."""
+        if not self.known:
+            return "growth not known"
+        if self.seen:
+            return f"doubling in {self.short}"
+        bound = f" (if it doubles, in {self.low:.1f} {self.times} or more)"
+        return "no growth seen" + (bound if np.isfinite(self.low) else "")
+
+    def headline(self, quantity: str) -> tuple[str, str]:
+        """(what is told, in small; the number, in large)."""
+        if not self.known:
+            return f"growth of the {quantity}", "not known"
+        if self.seen:
+            interval = f"{self.low:.1f} to {self.high:.1f} {self.times}"
+            return f"to double the {quantity}: {interval}", f"{self.value:.1f} {self.times}"
+        bound = f": {self.low:.1f} {self.times} or more to double" if np.isfinite(self.low) else ""
+        return f"growth of the {quantity}{bound}", "none seen"
+
+
+def doubling_of(row: Mapping[Any, Any], unit: str, *, quantity: str = "") -> Doubling:
+    """The doubling time in a row of the growth table, or of a quantity in one of the positions.
 
     Args:
-        row: of the growth table, or of the positions.
+        row: of either table.
         unit: "h" or "frame".
         quantity: in a row of the positions, whose growth.
     """
     times = "frames" if unit == "frame" else unit
     begin = f"{quantity}_" if quantity else ""
-    value, low, high = (
-        float(row.get(f"{begin}doubling_time{end}_{times}", np.nan))
-        for end in ("", "_low", "_high")
-    )
+    names = (f"{begin}doubling_time{end}_{times}" for end in ("", "_low", "_high"))
+    value, low, high = (float(row.get(name, np.nan)) for name in names)
     fastest = row.get(f"{begin}growth_rate_high_per_{unit}", np.nan)
-    if not np.isfinite(fastest):
-        return "growth not known"
-    if not np.isfinite(low):
-        return "no growth seen"
-    if not (np.isfinite(value) and np.isfinite(high)):
-        return f"no growth seen (if it doubles, in {low:.1f} {times} or more)"
-    return f"doubling in {value:.1f} {times} ({low:.1f} to {high:.1f})"
+    return Doubling(bool(np.isfinite(fastest)), value, low, high, times)
 
 
-def cells_words(row: Mapping[Any, Any], *, arrow: str = "to") -> str:
+def cells_words(row: Mapping[Any, Any]) -> str:
     """The cells of the first and the last frame, and of the fullest where that is neither."""
     first, last, most = (f"{row[f'cells_{when}']:.0f}" for when in ("first", "last", "most"))
     if row["frames"] == 1:
         return first
     fullest = "" if most in (first, last) else f", at most {most}"
-    return f"{first} {arrow} {last}{fullest}"
+    return f"{first} to {last}{fullest}"
+
+
+def cells_headline(row: Mapping[Any, Any]) -> tuple[str, str]:
+    """(what is told, in small; the numbers, in large)."""
+    ends, _, fullest = cells_words(row).partition(", ")
+    return f"cells, {fullest}" if fullest else "cells", ends.replace(" to ", " → ")
 
 
 def unit_of(row: Mapping[Any, Any]) -> str:
