@@ -159,6 +159,29 @@ def test_a_movie_may_be_taken_less_often(tmp_path: Path) -> None:
     assert "one frame in" in found.lines()[0]
 
 
+def test_speeds_that_do_not_hold_are_named(tmp_path: Path) -> None:
+    frames = np.stack([field(0, shift=t)[0] for t in range(8)])
+    tifffile.imwrite(tmp_path / "movie.tif", frames, imagej=True, metadata={"axes": "TYX"})
+    settings = PlanSettings(
+        factors=(),
+        photons=(),
+        every=(1,),
+        images=6,
+        tolerances=Tolerances(count=1.0, confluence=1.0),
+    )
+    faster = np.stack([field(0, shift=2 * t)[1] for t in range(8)])
+    write_labels(tmp_path / "labels.tif", faster)  # as if cells were twice as fast
+    found = plan(
+        [tmp_path / "movie.tif"],
+        bright_segmenter(),
+        tmp_path / "out",
+        labels=tmp_path / "labels.tif",
+        settings=settings,
+    )
+    assert found.recommended is None
+    assert any("the mean speed is not within" in note for note in found.notes)
+
+
 def test_images_of_odd_sizes_and_small_ones(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number, shape in enumerate([(95, 77), (81, 96), (90, 90)]):

@@ -122,6 +122,12 @@ def notes_of(
                 "tolerated. Train it on such images, allow more, or leave --labels out to see "
                 "what gentler imaging adds."
             )
+    if chosen is None and table["allowed"].any():  # so it was the speed
+        notes.append(
+            "Counts and areas hold, but the mean speed is not within what is tolerated at any "
+            "setting that was tried, nor for sure in the movies as they are. Give more or longer "
+            "movies, allow more, or leave speeds out by --tolerance-speed 0."
+        )
     tried = table[["factor"]].drop_duplicates()["factor"].tolist()
     left_out = [f for f in sorted({1.0, *settings.factors}, reverse=True) if f not in tried]
     if left_out:
