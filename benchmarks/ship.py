@@ -146,8 +146,18 @@ def parts_of(
     """What trains and validates, and what is kept from both."""
     if fraction == 0:
         return split_as(samples, recipe.data, seed=0), ()
-    kept = split_fraction(samples, fraction, by="group", seed=1)
-    return split_as(kept.train, recipe.data, seed=0), kept.validation
+    kept = [split_fraction(of_set, fraction, by="group", seed=1) for of_set in by_set(samples)]
+    training = [sample for part in kept for sample in part.train]
+    held_out = tuple(sample for part in kept for sample in part.validation)
+    return split_as(training, recipe.data, seed=0), held_out
+
+
+def by_set(samples: Sequence[Sample]) -> list[list[Sample]]:
+    """The samples of each set, so that a small one is neither lost nor all held out."""
+    sets: dict[str, list[Sample]] = {}
+    for sample in samples:
+        sets.setdefault(sample.tags.get("set", "held out"), []).append(sample)
+    return list(sets.values())
 
 
 def judged(trained: Trained, tests: Sequence[tuple[str, Sequence[Sample]]]) -> pd.DataFrame:
@@ -165,8 +175,8 @@ def tests_of(
     held_out: Sequence[Sample], others: Sequence[Source], shared: Path
 ) -> Iterator[tuple[str, Sequence[Sample]]]:
     """The held-out samples by set, then the sets that never train."""
-    for name in dict.fromkeys(sample.tags.get("set", "held out") for sample in held_out):
-        yield name, [s for s in held_out if s.tags.get("set", "held out") == name]
+    for of_set in by_set(held_out):
+        yield of_set[0].tags.get("set", "held out"), of_set
     for source in others:
         dataset = open_dataset(shared / source.folder, annotation=source.annotation)
         yield f"{dataset.name} (never trained on)", dataset.samples
