@@ -10,7 +10,6 @@ from tests.cases import write_discs
 from softlight.config import ConfigError, PaperFigure
 from softlight.models.saved import load_model
 from softlight.recipes import reproduce as room
-from softlight.recipes.library import load_recipe
 from softlight.recipes.double_unet import regime
 from softlight.recipes.double_unet.system import DOUBLE_UNET
 from softlight.recipes.double_unet.tables import (
@@ -21,6 +20,7 @@ from softlight.recipes.double_unet.tables import (
     gap_closed,
 )
 from softlight.recipes.double_unet.trained import restorer_recipe
+from softlight.recipes.library import load_recipe
 from softlight.recipes.reproduce import Reproduction, reproduce
 
 SETTINGS = {

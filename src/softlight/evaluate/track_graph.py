@@ -186,8 +186,8 @@ def rule_breaches(cells: Sequence[Ints]) -> list[str]:
     gaps = life[life["max"] - life["min"] + 1 > life["count"]]
     if len(gaps):
         breaches.append(
-            f"Tracks are lost for some frames ({len(gaps)}, such as {gaps.index[0]}); the Challenge "
-            "wants two tracks there, the first the mother of the second."
+            f"Tracks are lost for some frames ({len(gaps)}, such as {gaps.index[0]}); the "
+            "Challenge wants two tracks there, the first the mother of the second."
         )
     if life.index[-1] > LARGEST_LABEL:
         breaches.append(f"The label {life.index[-1]} is over {LARGEST_LABEL}.")

@@ -14,9 +14,9 @@ from softlight.data.sets import open_dataset
 from softlight.evaluate.table import write_metrics
 from softlight.io.files import replacing
 from softlight.recipes.autoprep import AUTOPREP
+from softlight.recipes.double_unet.system import DOUBLE_UNET
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import reproduction_page
-from softlight.recipes.double_unet.system import DOUBLE_UNET
 from softlight.recipes.simulation import simulate_stand_in
 from softlight.recipes.system import Runs, System, Variant
 from softlight.training.callbacks import Callback

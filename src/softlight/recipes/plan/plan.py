@@ -139,7 +139,8 @@ def _with_speed(
     least = math.inf
     tables: list[pd.DataFrame] = []
     for number, setting in enumerate(allowed):
-        if setting.dose(photons_now) / max((1, *settings.every)) < least:  # else it cannot be gentler
+        # Else it cannot be gentler.
+        if setting.dose(photons_now) / max((1, *settings.every)) < least:
             rows: list[dict[str, Any]] = []
             for at, one in enumerate(moving):
                 seed = settings.seed + _SEED_OF_MOVIES + 1000 * at
