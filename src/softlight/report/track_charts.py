@@ -51,9 +51,9 @@ def track_figure(
     shown = {"um": "µm"}.get(unit, unit)
     ax.set_xlabel(f"x ({shown})")
     ax.set_ylabel(f"y ({shown})")
-    shown = min(len(long), _MOST_TRACKS)
-    longest = "the longest " if shown < len(long) else ""
-    ax.set_title(f"Ways of {longest}{shown} of {len(parts)} tracks", loc="left", color=ink.text)
+    drawn = min(len(long), _MOST_TRACKS)
+    longest = "the longest " if drawn < len(long) else ""
+    ax.set_title(f"Ways of {longest}{drawn} of {len(parts)} tracks", loc="left", color=ink.text)
     return png(figure, dpi=_FINE_DPI)
 
 
