@@ -80,3 +80,45 @@ def test_ctrl_c_says_how_to_go_on(movies: Path, monkeypatch: pytest.MonkeyPatch)
     again = invoke(movies, "--model", "m", "--resume")
     assert "A1: 3 frames, 1 to 1 cells, 1 track, 0 divisions; count: " in again.stdout
     assert " (finished before)\n" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        ([2], "m: 2 cells"),
+        ([0, 0, 0], "m: 3 frames, 0 to 0 cells, 0 tracks, 0 divisions; count: growth not known"),
+        ([0, 2, 0], "m: 3 frames, 0 to 0, at most 2 cells, 2 tracks, 0 divisions"),
+        ([2, None, 2], "m: 3 frames, 2 to 2 cells, 2 tracks, 0 divisions"),
+    ],
+)
+def test_movies_of_few_cells(movies: Path, counts: list[int | None], line: str) -> None:
+    folder = movies.parent / "few"
+    folder.mkdir()
+    for t, count in enumerate(counts):
+        if count is not None:
+            name = "m.tif" if len(counts) == 1 else f"m_t{t}.tif"
+            tifffile.imwrite(folder / name, squares(count), photometric="minisblack")
+    if None in counts:  # a rhythm needs two frames in a row
+        tifffile.imwrite(folder / "m_t3.tif", squares(2), photometric="minisblack")
+        line = line.replace("3 frames", "4 frames")
+    done = invoke(folder, "--model", "m", "--ome-zarr", "none")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(line)
+    assert ("1 frame of m is missing" in done.stderr) == (None in counts)
+
+
+def squares(count: int, *, side: int = 40) -> np.ndarray:
+    image = np.full((side, side), 20, np.uint8)
+    for number in range(count):
+        image[8:18, 4 + 16 * number : 14 + 16 * number] = 200
+    return image
+
+
+def test_frames_of_two_sizes_are_one_clear_error(movies: Path) -> None:
+    folder = movies.parent / "few"
+    folder.mkdir()
+    for t in range(2):
+        tifffile.imwrite(folder / f"m_t{t}.tif", squares(2, side=40 + t), photometric="minisblack")
+    done = invoke(folder, "--model", "m")
+    assert done.exit_code == 1
+    assert "Failed: m: m_t1.tif is 41×41 pixels and the first frame 40×40" in done.stderr

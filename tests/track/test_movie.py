@@ -15,6 +15,19 @@ def test_walkers_are_followed_at_any_speed(step: float) -> None:
     assert tracked.learned["step_px"] == pytest.approx(step, rel=0.35)
 
 
+def test_cells_that_only_drift_teach_no_growth_of_steps() -> None:
+    grid = np.stack(np.meshgrid(np.arange(8) * 20.0, np.arange(8) * 20.0), -1).reshape(-1, 2)
+    tables = [
+        pd.DataFrame(
+            {"frame": t, "label": range(1, 65), "y_px": grid[:, 0] + t, "x_px": grid[:, 1]}
+        )
+        for t in range(3)
+    ]
+    tracked = track_cells(pd.concat(tables, ignore_index=True))
+    assert len(tracked.tracks) == 64
+    assert tracked.learned["growth"] == 0.5
+
+
 def test_gaps_and_divisions_are_found() -> None:
     walk = walkers(cells=25, frames=30, side=600, miss=0.02, divide=0.01)
     tracked = track_cells(walk.objects)

@@ -145,6 +145,7 @@ def test_cells_in_one_frame_only(tmp_path: Path) -> None:
     warnings = found.positions[0].record["warnings"]
     assert "No cell in frames 0, 2 to 3 of a." in warnings
     assert not any("sharp" in warning for warning in warnings)  # an empty dish is only noise
+    assert sum("no cell" in warning.lower() for warning in warnings) == 1  # told once
 
 
 def test_a_frame_missing_in_the_middle_is_a_gap(tmp_path: Path) -> None:
@@ -161,6 +162,17 @@ def test_a_frame_missing_in_the_middle_is_a_gap(tmp_path: Path) -> None:
     warnings = found.positions[0].record["warnings"]
     assert "1 frame of dish is missing (2, counted from 0)" in warnings[0]
     assert not any("no cell, the first" in warning for warning in warnings)
+
+
+def test_sixty_thousand_cells_in_a_frame(tmp_path: Path) -> None:
+    row = np.arange(245 * 245, dtype=np.int32).reshape(245, 245) + 1
+    cell = np.zeros((8, 8), np.int32)
+    cell[1:6, 1:7] = 1
+    labels = np.stack([np.kron(row, cell), np.roll(np.kron(row, cell), 1, axis=1)])
+    movie = write(tmp_path / "a.tif", np.where(labels > 0, BRIGHT, DARK).astype(np.uint8))
+    write_labels(tmp_path / "l.tif", labels)
+    found = analyze([movie], tmp_path / "l.tif", tmp_path / "out", settings=PLAIN)
+    assert found.table.loc[0, ["cells_first", "cells_last", "tracks"]].tolist() == [60_025] * 3
 
 
 def test_a_failed_position_does_not_stop_the_rest(tmp_path: Path) -> None:

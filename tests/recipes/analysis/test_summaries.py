@@ -31,6 +31,7 @@ def row(rate: float, low: float, high: float) -> dict[str, float]:
         ((0.05, -0.01, 0.06), "no growth seen (if it doubles, in 11.6 h or more)"),
         ((-0.01, -0.02, 0.001), "no growth seen (if it doubles, in 693.1 h or more)"),
         ((-0.05, -0.06, -0.04), "no growth seen"),
+        ((0.0, -1e-20, 1e-20), "no growth seen"),
         ((0.05, math.nan, math.nan), "growth not known"),
         ((math.nan, math.nan, math.nan), "growth not known"),
     ],

@@ -80,7 +80,7 @@ def analyze_movie(
         found.objects,
         labels=open_label_movie(target),
         settings=settings.link,
-        missing=movie.missing,
+        missing=_without_cells(found.objects, movie),
     )
     edits = pd.DataFrame(columns=EDIT_COLUMNS)
     by_model = isinstance(cells, Segmenter)
@@ -120,6 +120,11 @@ def analyze_movie(
     )
 
 
+def _without_cells(objects: pd.DataFrame, movie: Movie) -> set[int]:
+    """The frames without any cell; ``doubts`` tells of them, so that the tracker need not."""
+    return set(range(len(movie))) - set(objects["frame"].tolist())
+
+
 def _mended(
     tracked: Tracked, movie: Movie, target: Path, settings: AnalyzeSettings
 ) -> tuple[Tracked, pd.DataFrame]:
@@ -149,7 +154,7 @@ def _mended(
         measured,
         labels=open_label_movie(target),
         settings=settings.link,
-        missing=movie.missing,
+        missing=_without_cells(measured, movie),
     )
     return again, repaired.edits
 

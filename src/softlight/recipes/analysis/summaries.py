@@ -15,6 +15,7 @@ from softlight.measure.dose import DoseResponse, fit_dose_response
 from softlight.measure.plate import condition_curves, wells_of
 
 Row = dict[str, Any]
+_LONGEST = 1e5  # hours or frames: a longer doubling time is as good as none
 QUANTITIES = ("count", "confluence")
 RESPONSES = ("growth_rate", "last_confluence", "last_count")
 
@@ -79,7 +80,7 @@ class Doubling:
         if self.seen:
             return f"doubling in {self.short}"
         bound = f" (if it doubles, in {self.low:.1f} {self.times} or more)"
-        return "no growth seen" + (bound if np.isfinite(self.low) else "")
+        return "no growth seen" + (bound if self.low < _LONGEST else "")
 
     def headline(self, quantity: str) -> tuple[str, str]:
         """(what is told, in small; the number, in large)."""
@@ -88,7 +89,7 @@ class Doubling:
         if self.seen:
             interval = f"{self.low:.1f} to {self.high:.1f} {self.times}"
             return f"to double the {quantity}: {interval}", f"{self.value:.1f} {self.times}"
-        bound = f": {self.low:.1f} {self.times} or more to double" if np.isfinite(self.low) else ""
+        bound = f": {self.low:.1f} {self.times} or more to double" if self.low < _LONGEST else ""
         return f"growth of the {quantity}{bound}", "none seen"
 
 
