@@ -132,7 +132,7 @@ def planned(
 ) -> Plan:
     """The plan by these movies."""
     for number, movie in enumerate(movies):
-        name = "abcdefgh"[number]
+        name = "abcdefghijklmnopqrstuvwx"[number]
         write_movie_tiff(folder / "images" / f"{name}.tif", movie.images, movie.scene)
         write_labels(folder / "labels" / f"{name}.tif", movie.labels)
     return plan(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ def main() -> None:
     given = parser.parse_args()
     segmenter = Segmenter.from_saved(given.model)
     samples = open_dataset(given.data).samples[: given.images or None]
+    as_taken = Options(rescale=False)  # no estimate of sizes, of neither
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for number, sample in enumerate(samples):
@@ -46,7 +48,7 @@ def main() -> None:
             image = to_grey(read.image)
             file = Path(folder) / f"{sample.name}.tif"
             tifffile.imwrite(file, image, compression="zlib", predictor=True)
-            own = CellFinder(open_movie(file), segmenter, Options()).find(0).labels
+            own = CellFinder(open_movie(file), segmenter, as_taken).find(0).labels
             for factor, bits in SETTINGS:
                 (small,) = shrink(
                     [file],
@@ -58,7 +60,7 @@ def main() -> None:
                 if small.path is None:
                     raise SystemExit(small.error)
                 movie = open_movie(small.path)
-                found = CellFinder(movie, segmenter, Options(grid="fine")).find(0).labels
+                found = CellFinder(movie, segmenter, replace(as_taken, grid="fine")).find(0).labels
                 pixels = _pixel_bytes(small.path) / _pixel_bytes(file)
                 row = {"factor": factor, "bits": bits, "left": pixels}
                 for name, truth in (("own", own), ("true", read.labels)):

@@ -66,7 +66,7 @@ def fit_working(
         replace(options, cell_diameter_px=None if diameter is None else diameter * ratio),
         pixel_size_um=None if pixel_size_um is None else pixel_size_um / ratio,
     )
-    if origin is not None and scaled.source == "estimate":  # blurred cells pass for larger ones
+    if before != shape and scaled.source == "estimate":  # blurred cells pass for larger ones
         scaled = Scaled(segmenter)
     zoom = scaled.zoom * ratio
     work = None
