@@ -63,6 +63,7 @@ for (const movie of document.querySelectorAll(".movie")) {
   const [slider, note, play, box] = ["[type=range]", "output", ".plain", "[type=checkbox]"]
     .map((what) => movie.querySelector(what));
   movie.querySelector(".controls").hidden = false;
+  if (frames.length === 1) slider.style.display = play.style.display = "none";
   let timer = 0;
   const show = () => {
     frames.forEach((frame, index) => frame.classList.toggle("on", index === slider.valueAsNumber));

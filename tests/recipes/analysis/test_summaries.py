@@ -7,6 +7,7 @@ from softlight.measure.growth import fit_growth
 from softlight.recipes.analysis.summaries import (
     cells_headline,
     cells_words,
+    confluence_words,
     doubling_of,
     unit_of,
 )
@@ -65,6 +66,9 @@ def test_the_fullest_frame_is_told_where_it_is_neither_first_nor_last() -> None:
     assert cells_headline(counts) == ("cells, at most 12", "0 → 0")
     assert cells_headline(counts | {"cells_last": 12.0}) == ("cells", "0 → 12")
     assert cells_words(counts | {"frames": 1}) == "0"
+    shares = {"confluence_first": 0.051, "confluence_last": 0.5, "frames": 2}
+    assert confluence_words(shares) == "5.1% to 50.0%"
+    assert confluence_words(shares | {"frames": 1}) == "5.1%"
 
 
 def test_hours_where_the_interval_is_known() -> None:

@@ -112,7 +112,7 @@ def analyze_movie(
             *movie.notes,
             *position.notes,
             *position.doubts(settings.reading),
-            *([found.begun.note] if found.begun.note else []),
+            *([f"{position.name}: {found.begun.note}"] if found.begun.note else []),
             *doubts(position.name, tables, unlike=found.begun),
             *links,
         ],

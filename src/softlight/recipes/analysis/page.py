@@ -21,6 +21,8 @@ from softlight.recipes.analysis.state import folder_of
 from softlight.recipes.analysis.summaries import (
     QUANTITIES,
     cells_headline,
+    cells_words,
+    confluence_words,
     doubling_of,
     populations,
     unit_of,
@@ -60,10 +62,15 @@ def analysis_page(
     shown = _worth_showing(done)
     budget = _FRAMES_IN_ALL // max(1, len(shown))
     frames = int(np.clip(budget, _FEWEST_FRAMES, _MOST_FRAMES))
-    sections = [Section("What was found", _overview(out, done, failed, positions))]
+    told_below = shown if len(done) > 1 else []  # the warnings of one stand at the top
+    elsewhere = [one for one in done if one not in told_below]
+    blocks = [*_warnings(elsewhere, failed), *_overview(out, done, positions)]
+    sections = [Section("What was found", blocks)]
     sections += condition_section(out, positions)
     for position, record in shown:
         blocks = _one_movie(out, position, record, settings, most_frames=frames)
+        if told_below:
+            blocks = [*(Notice(text) for text in record["warnings"]), *blocks]
         sections.append(Section(position.name, blocks))
     if len(shown) < len(done):
         text = (
@@ -125,18 +132,23 @@ def _worth_showing(done: Sequence[tuple[Position, Row]]) -> list[tuple[Position,
     return [one for one in done if one in doubtful or one in others]
 
 
-def _overview(
-    out: Path,
-    done: Sequence[tuple[Position, Row]],
-    failed: Sequence[tuple[str, str]],
-    positions: pd.DataFrame,
+def _warnings(
+    done: Sequence[tuple[Position, Row]], failed: Sequence[tuple[str, str]]
 ) -> list[Block]:
-    """Failures and warnings, the curves of all positions, one row each."""
+    """What failed, and what to be careful of."""
     blocks: list[Block] = [Notice(f"{name} failed: {error}") for name, error in failed]
     warnings = [text for _, record in done for text in record["warnings"]]
     blocks += [Notice(text) for text in warnings[:_MOST_WARNINGS]]
     if len(warnings) > _MOST_WARNINGS:
         blocks.append(Notice(f"{len(warnings) - _MOST_WARNINGS} more warnings are in run.json."))
+    return blocks
+
+
+def _overview(
+    out: Path, done: Sequence[tuple[Position, Row]], positions: pd.DataFrame
+) -> list[Block]:
+    """The curves of all positions, one row each."""
+    blocks: list[Block] = []
     if any(record["frame_interval_min"] is None for _, record in done):
         blocks.append(
             Notice(
@@ -146,31 +158,33 @@ def _overview(
         )
     if len(done) > 1:
         blocks += _curves(out, done)
-    caption = "Every position; more is in positions.csv."
+    caption = "Every position, from its first frame to its last; more is in positions.csv."
     blocks.append(Table(_shown(positions), caption=caption, digits=1))
     return blocks
 
 
 def _shown(positions: pd.DataFrame) -> pd.DataFrame:
     """The columns of the positions that a reader looks for first."""
-    table = pd.DataFrame({"position": positions["position"], "status": positions["status"]})
+    table = pd.DataFrame({"position": positions["position"]})
+    if (positions["status"] != "done").any():
+        table["status"] = positions["status"]
     if "condition" in positions:
         table["condition"] = positions["condition"]
         doses = positions["dose"].map("{:g}".format) + " " + positions["unit"]
         table["dose"] = doses.where(positions["dose"].notna(), "")
-    for name in ("frames", "cells_first", "cells_last", "cells_most"):
-        table[name.replace("_", ", ")] = _column(positions, name).round().astype("Int64")
-    for name in ("confluence_first", "confluence_last"):
-        table[f"{name.replace('_', ', ')} (%)"] = 100 * _column(positions, name)
+    table["frames"] = _column(positions, "frames").astype("Int64")
+    rows = positions.to_dict("records")
+    fine = [row["status"] == "done" for row in rows]
+    table["cells"] = [cells_words(row) if ok else "" for row, ok in zip(rows, fine, strict=True)]
+    table["confluence"] = [
+        confluence_words(row) if ok else "" for row, ok in zip(rows, fine, strict=True)
+    ]
     for name in ("tracks", "divisions"):
         table[name] = _column(positions, name).round().astype("Int64")
-    rows = positions.to_dict("records")
     for quantity in QUANTITIES:
         table[f"doubling of {quantity}"] = [
-            doubling_of(row, unit_of(row), quantity=quantity).short
-            if row["status"] == "done"
-            else ""
-            for row in rows
+            doubling_of(row, unit_of(row), quantity=quantity).short if ok else ""
+            for row, ok in zip(rows, fine, strict=True)
         ]
     table["warnings"] = positions["warnings"]
     return table

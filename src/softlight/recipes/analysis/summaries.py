@@ -124,6 +124,12 @@ def cells_headline(row: Mapping[Any, Any]) -> tuple[str, str]:
     return f"cells, {fullest}" if fullest else "cells", ends.replace(" to ", " → ")
 
 
+def confluence_words(row: Mapping[Any, Any]) -> str:
+    """The share of the first and the last frame that is cells."""
+    first, last = (f"{row[f'confluence_{when}']:.1%}" for when in ("first", "last"))
+    return first if row["frames"] == 1 else f"{first} to {last}"
+
+
 def unit_of(row: Mapping[Any, Any]) -> str:
     """The unit of a position's times: hours where the interval is known."""
     interval = row.get("frame_interval_min")
