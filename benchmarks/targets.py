@@ -19,10 +19,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from softlight.data.targets import distance_targets, flow_targets
+from softlight.data.targets import flow_targets
 from softlight.evaluate.instance import score_instances
 from softlight.evaluate.table import markdown_table
-from softlight.instances.distance import split_by_distance
 from softlight.instances.flows import split_by_flow
 from softlight.instances.split import split_components, split_touching
 from softlight.io.labels import read_labels
@@ -90,11 +89,11 @@ def _some_cut(labels: Labels, share: float, rng: np.random.Generator) -> Labels:
     return cut
 
 
-def maps_of(labels: Labels, doubt: float, seed: int) -> tuple[Maps, Maps, Maps]:
-    """Foreground, distances and flow: exact, or as an undecided network gives them."""
+def maps_of(labels: Labels, doubt: float, seed: int) -> tuple[Maps, Maps]:
+    """Foreground and flow: exact, or as an undecided network gives them."""
     if doubt == 0:
         exact = (labels > 0).astype(np.float32)
-        return exact, distance_targets(labels), flow_targets(labels)
+        return exact, flow_targets(labels)
     rng = np.random.default_rng(seed)
     seen = [plausible(labels, doubt, rng) for _ in range(ANNOTATIONS)]
 
@@ -106,16 +105,12 @@ def maps_of(labels: Labels, doubt: float, seed: int) -> tuple[Maps, Maps, Maps]:
         noisy: Maps = (blurred + 0.05 * doubt * noise / noise.std()).astype(np.float32)
         return noisy.reshape(maps.shape)
 
-    return (
-        mean(lambda one: (one > 0).astype(np.float32)),
-        mean(distance_targets),
-        mean(flow_targets),
-    )
+    return mean(lambda one: (one > 0).astype(np.float32)), mean(flow_targets)
 
 
 def scored(labels: Labels, doubt: float, seed: int) -> Iterator[dict[str, float | str]]:
     """A row for each way of splitting."""
-    foreground, distances, flow = maps_of(labels, doubt, seed)
+    foreground, flow = maps_of(labels, doubt, seed)
     areas = np.bincount(labels.ravel())[1:]
     quarter = float(np.sqrt(np.median(areas[areas > 0]) * 4 / np.pi) / 4)
     ways: dict[str, Callable[[], Labels]] = {
@@ -123,7 +118,6 @@ def scored(labels: Labels, doubt: float, seed: int) -> Iterator[dict[str, float 
         "waists": lambda: split_touching(
             foreground, min_area_px=MIN_AREA_PX, min_distance_px=quarter
         ),
-        "distance": lambda: split_by_distance(foreground, *distances, min_area_px=MIN_AREA_PX),
         "flow": lambda: split_by_flow(foreground, flow, min_area_px=MIN_AREA_PX),
     }
     for name, way in ways.items():

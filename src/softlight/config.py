@@ -16,11 +16,10 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Range = tuple[float, float]
 Pixels = Annotated[int, Field(ge=1)]
 Size = Annotated[float, Field(gt=0)]
-# What a network learns of each pixel: its class, or the foreground and two maps that tell one cell
-# from the next: how deep in its cell and how near its middle, or which way its middle lies.
-# Or, without any annotation: the image as it was before it was made worse.
-Target = Literal["classes", "distance", "flow", "image"]
-CELL_MAPS = 3  # the foreground and the two maps
+# What a network learns of each pixel: its class, or the foreground and which way the middle of its
+# cell lies, along y and x. Or, without annotation: the image as it was before it was made worse.
+Target = Literal["classes", "flow", "image"]
+CELL_MAPS = 3  # the foreground and the two parts of the way
 
 
 class ConfigError(ValueError):
@@ -175,9 +174,9 @@ class LossConfig(_Frozen):
 class SplitConfig(_Frozen):
     """How maps become single cells; tuned on the validation images when training ends."""
 
-    seed_threshold: Fraction = 0.3  # a cell's peak in its maps is at least this high
-    dip: Annotated[float, Field(ge=0)] = 0.15  # two peaks are two if the pass is this much lower
-    smoothing_px: Annotated[float, Field(ge=0)] = 1.0  # Gaussian sigma on the maps, against specks
+    # Two hills of the landscape are two cells if the pass is so many pixels below the lower one.
+    dip: Annotated[float, Field(ge=0)] = 1.25
+    smoothing_px: Annotated[float, Field(ge=0)] = 0.0  # Gaussian sigma on the landscape
 
 
 class OptimizerConfig(_Frozen):

@@ -181,6 +181,25 @@ def test_whole_labels_are_connected(seed):
         np.testing.assert_array_equal(found > 0, labels > 0)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_maps_of_other_types(dtype):
+    probability, flow = maps_of(touching_discs())
+    assert split_by_flow(probability.astype(dtype), flow.astype(dtype)).max() == 2
+    assert split_by_flow(probability > 0, flow).max() == 2
+
+
+@pytest.mark.parametrize(
+    ("foreground", "message"),
+    [
+        (np.zeros((1, 60, 80)), r"foreground has shape \(1, 60, 80\); it must be one plane"),
+        (np.full((60, 80), np.inf), "foreground holds NaN or infinity"),
+    ],
+)
+def test_what_is_no_foreground(foreground, message):
+    with pytest.raises(ValueError, match=message):
+        split_by_flow(foreground, np.zeros((2, 60, 80)))
+
+
 @pytest.mark.parametrize(
     ("flow", "message"),
     [

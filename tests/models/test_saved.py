@@ -250,6 +250,20 @@ def test_an_unreadable_description_is_refused(folder, content):
         load_model(folder)
 
 
+def test_a_setting_that_is_no_more_is_passed_by(folder):
+    text = (folder / "model.toml").read_text()
+    (folder / "model.toml").write_text(text.replace("[split]\n", "[split]\nseed_threshold = 0.3\n"))
+    _, spec = load_model(folder)
+    assert spec.split == SPEC.split
+
+
+def test_a_network_of_maps_that_are_no_more_says_what_to_do(folder):
+    text = (folder / "model.toml").read_text()
+    (folder / "model.toml").write_text(text.replace('target = "classes"', 'target = "distance"'))
+    with pytest.raises(SavedModelError, match=r"network of depths and nearness.* Train it anew"):
+        load_model(folder)
+
+
 def test_an_unknown_network_is_named(folder):
     text = (folder / "model.toml").read_text()
     (folder / "model.toml").write_text(text.replace('name = "unet"', 'name = "vnet"'))

@@ -94,7 +94,7 @@ def test_training_begins_from_all_but_its_last_layer(
     recipe = tiny_recipe()
     if channels == 3:
         model = {"depth": 1, "width": 2, "out_channels": 3}
-        recipe = tiny_recipe(target="distance", model=model)
+        recipe = tiny_recipe(target="flow", model=model)
     still = {"optimizer.learning_rate": 1e-30, "optimizer.name": "sgd"}  # nothing is learned
     settings = {**QUICK, **still, "train.init": str(learned.folder)}
     begun = train_folder(recipe, data, tmp_path / "on", settings=settings)

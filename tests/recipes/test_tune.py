@@ -15,24 +15,24 @@ from softlight.config import (
     parse_recipe,
 )
 from softlight.data.loader import Decoded
-from softlight.data.targets import TARGETS
+from softlight.data.targets import flow_targets
 from softlight.inference.predict import Segmenter
 from softlight.recipes.divide import Options, divide_cells, label_cells
 from softlight.recipes.train_folder import train_folder
-from softlight.recipes.tune import UNTUNED, _as_good_as_the_best, tune
+from softlight.recipes.tune import _as_good_as_the_best, tune
 
 IMAGE, LABELS = discs(count=5, seed=3)
 
 
-def spec_of(target: str, **values: Any) -> ModelSpec:
+def spec_of(**values: Any) -> ModelSpec:
     model = ModelConfig(depth=1, width=2, out_channels=3)
     return ModelSpec(
-        name="cells", model=model, preprocess=PreprocessConfig(), target=target, **values
+        name="cells", model=model, preprocess=PreprocessConfig(), target="flow", **values
     )
 
 
-def true_maps(target: str) -> np.ndarray:
-    return np.concatenate([(LABELS > 0)[None].astype(np.float32), TARGETS[target](LABELS)])
+def true_maps() -> np.ndarray:
+    return np.concatenate([(LABELS > 0)[None].astype(np.float32), flow_targets(LABELS)])
 
 
 def decoded(labels: np.ndarray) -> Decoded:
@@ -50,26 +50,23 @@ class Knowing(Segmenter):
         return self._maps
 
 
-@pytest.mark.parametrize("target", ["distance", "flow"])
-def test_true_maps_give_the_true_cells(target: str) -> None:
-    cells = divide_cells(true_maps(target), spec_of(target, split=UNTUNED[target]), Options())
+def test_true_maps_give_the_true_cells() -> None:
+    cells = divide_cells(true_maps(), spec_of(), Options())
     assert cells.max() == len(np.unique(LABELS)) - 1
     np.testing.assert_array_equal(cells > 0, LABELS > 0)
 
 
 def test_undivided_cells_are_connected_pieces() -> None:
-    cells = divide_cells(true_maps("distance"), spec_of("distance"), Options(touching=False))
+    cells = divide_cells(true_maps(), spec_of(), Options(touching=False))
     np.testing.assert_array_equal(cells > 0, LABELS > 0)
 
 
 def test_tuning_finds_the_threshold_that_the_maps_need() -> None:
-    maps = true_maps("distance")
+    maps = true_maps()
     maps[0] = np.where(LABELS > 0, 0.7, 0.55)  # at 0.5 everything would be cell
     item = decoded(LABELS)
     seen: list[tuple[int, int]] = []
-    spec = tune(
-        Knowing(spec_of("distance"), maps), [item], progress=lambda *done: seen.append(done)
-    )
+    spec = tune(Knowing(spec_of(), maps), [item], progress=lambda *done: seen.append(done))
     assert spec.threshold == 0.6
     assert seen == [(1, 1)]
 
@@ -83,23 +80,23 @@ def test_what_chance_may_have_made_best_does_not_count() -> None:
 
 
 def test_of_equally_good_thresholds_the_usual_ones_are_taken() -> None:
-    spec = spec_of("flow", split=UNTUNED["flow"])
-    tuned = tune(Knowing(spec, true_maps("flow")), [decoded(LABELS)])
+    spec = spec_of()
+    tuned = tune(Knowing(spec, true_maps()), [decoded(LABELS)])
     assert (tuned.threshold, tuned.split) == (spec.threshold, spec.split)
 
 
 def test_images_without_cells_tune_nothing() -> None:
     empty = decoded(np.zeros_like(LABELS))
-    spec = spec_of("distance", threshold=0.37)
-    assert tune(Knowing(spec, true_maps("distance")), [empty]) == spec
+    spec = spec_of(threshold=0.37)
+    assert tune(Knowing(spec, true_maps()), [empty]) == spec
 
 
 def test_a_network_of_cells_is_trained_and_used(tmp_path: Path) -> None:
     data = write_discs(tmp_path / "data", ("dish_a", "dish_b", "dish_c", "dish_d"))
     model = {"depth": 1, "width": 2, "out_channels": 3}
-    recipe = tiny_recipe(target="distance", model=model)
+    recipe = tiny_recipe(target="flow", model=model)
     trained = train_folder(recipe, data, tmp_path / "model")
-    assert trained.spec.target == "distance"
+    assert trained.spec.target == "flow"
     again = Segmenter.from_saved(tmp_path / "model")
     assert again.spec.split == trained.spec.split
     assert again.probability(IMAGE).shape == (1, *IMAGE.shape)
@@ -109,7 +106,7 @@ def test_a_network_of_cells_is_trained_and_used(tmp_path: Path) -> None:
 
 def test_cells_need_their_outputs() -> None:
     with pytest.raises(ConfigError, match=r"needs two classes and model\.out_channels = 3"):
-        parse_recipe({"name": "x", "target": "distance"})
+        parse_recipe({"name": "x", "target": "flow"})
 
 
 def test_where_nothing_is_held_out_the_weights_of_the_end_are_kept(tmp_path: Path) -> None:

@@ -14,31 +14,12 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.measure import label as connected
 
-from softlight.data.geodesic import path_lengths
 from softlight.data.random_walk import hitting_times
 
 Labels = npt.NDArray[np.int32]
 Maps = npt.NDArray[np.float32]
 
 _CENTRAL = 0.75  # of the greatest depth: what a cell's central pixel has at least
-
-
-def distance_targets(labels: Labels) -> Maps:
-    """How deep in its cell and how near its centre each pixel is (2, Y, X), 0 to 1; 0 outside.
-
-    Depth is the distance to the nearest pixel outside of the cell, touching neighbours included, by
-    the greatest in the cell: above 0 at the cell's edge and 1 in its depth. Nearness is 1 at the
-    centre and falls along paths within the cell to 0 at its farthest pixel.
-    """
-    pieces, count = _pieces(labels)
-    depth = _depth(pieces)
-    path = path_lengths(pieces, _centres(pieces, count, depth))
-    path[pieces == 0] = 0
-    deepest = _largest(depth, pieces, count)[pieces]
-    farthest = _largest(path, pieces, count)[pieces]
-    share = np.divide(depth, deepest, out=np.zeros_like(depth), where=deepest > 0)
-    away = np.divide(path, farthest, out=np.zeros_like(path), where=farthest > 0)
-    return np.stack([share, np.where(pieces > 0, 1 - away, 0)]).astype(np.float32)
 
 
 def flow_targets(labels: Labels) -> Maps:
@@ -59,7 +40,6 @@ def flow_targets(labels: Labels) -> Maps:
 
 
 TARGETS: dict[str, Callable[[Labels], Maps]] = {
-    "distance": distance_targets,
     "flow": flow_targets,
 }
 
@@ -110,13 +90,6 @@ def _centres(pieces: Labels, count: int, depth: Maps) -> npt.NDArray[np.bool_]:
     centres = np.zeros(pieces.size, bool)
     centres[flat[order[first]]] = True
     return centres.reshape(pieces.shape)
-
-
-def _largest(values: Maps, pieces: Labels, count: int) -> Maps:
-    """The largest value in each piece, by its number."""
-    largest = np.zeros(count + 1, np.float32)
-    np.maximum.at(largest, pieces.ravel(), values.ravel())
-    return largest
 
 
 def _slope(values: Maps, pieces: Labels, axis: int) -> Maps:

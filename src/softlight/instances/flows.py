@@ -37,7 +37,7 @@ def split_by_flow(
     flow: Map,
     *,
     foreground_threshold: float = 0.5,
-    dip: float = 1.0,
+    dip: float = 1.25,
     smoothing_px: float = 0.0,
     min_area_px: int = 0,
 ) -> Labels:

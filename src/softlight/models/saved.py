@@ -218,6 +218,15 @@ def _shapes(state: dict[str, Tensor]) -> dict[str, str]:
 
 
 def _read_version_1(values: dict[str, Any], source: str) -> ModelSpec:
+    """The description; of a setting that is no more, nothing is left."""
+    if values.get("target") == "distance":
+        raise SavedModelError(
+            f"{source} is of a network of depths and nearness, by which cells are no longer "
+            "divided. Train it anew (softlight train cells), or use the version that saved it."
+        )
+    if isinstance(values.get("split"), dict):
+        split = {name: one for name, one in values["split"].items() if name != "seed_threshold"}
+        values = {**values, "split": split}
     return parse_model_spec(values, source=source)
 
 

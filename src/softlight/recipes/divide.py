@@ -17,12 +17,10 @@ from softlight.inference.predict import (
     class_map,
     class_probability,
 )
-from softlight.instances.distance import cell_scores, split_by_distance
 from softlight.instances.flows import split_by_flow, valley_depths
 from softlight.instances.split import split_components, split_touching
 
 DEFAULT_DIAMETER_PX = 20.0  # where the model does not know the size of its cells
-CONE = 0.2357  # standard deviation of the height of a cone over a disc: the root of 1 / 18
 VALLEY = 1 / 3  # of a diameter: valleys so deep have 63 % of the full score
 CENTRES_APART = 0.25  # of a diameter, at least: the best on true masks (docs/reference/prediction)
 
@@ -121,17 +119,6 @@ def divide_cells(
         foreground = np.where(inside, np.maximum(foreground, threshold), 0).astype(np.float32)
     if not options.touching:
         return split_components(foreground >= threshold, min_area_px=min_area)
-    if spec.target == "distance":
-        return split_by_distance(
-            foreground,
-            maps[1],
-            maps[2],
-            foreground_threshold=threshold,
-            seed_threshold=spec.split.seed_threshold,
-            dip=spec.split.dip,
-            smoothing_px=spec.split.smoothing_px / scale,
-            min_area_px=min_area,
-        )
     if spec.target == "flow":
         return split_by_flow(
             foreground,
@@ -159,24 +146,21 @@ def raw_scores(
 ) -> npt.NDArray[np.float64]:
     """How likely each label 1 to n is right, 0 to 1: in order, but not yet a probability.
 
-    A network with maps of depth that is sure of a cell's outline draws a cone, from its edge to
-    its middle; of one that it does not understand, a plain. So the mean foreground times how much
-    the depth differs within the cell, by what a cone has, tells right cells from wrong ones better
-    than the foreground and the greatest depth do.
+    Most wrong cells are wrong parts. So with flow it is the sureness times how deep the valley is
+    that divides the cell from the next one: near 1 where it is as deep as a cell is wide.
 
-    With flow, most wrong cells are wrong parts. So it is the sureness times how deep the valley is
-    that divides the cell from the next one: near 1 where it is as deep as a cell is wide. Scale is
-    pixels of the model's grid per pixel of the maps.
+    Args:
+        maps: what ``Segmenter.maps`` gives.
+        labels: the cells found in them.
+        spec: of the model.
+        scale: pixels of the model's grid per pixel of the maps.
     """
-    if spec.target == "flow":
-        diameter = (spec.cell_diameter_px or DEFAULT_DIAMETER_PX) / scale
-        depth = valley_depths(labels, maps[1:]) / (VALLEY * diameter)
-        return surenesses(maps, labels, spec) * -np.expm1(-np.maximum(depth, 0))
-    if spec.target != "distance":
-        return surenesses(maps, labels, spec)
-    foreground = _in_cells(maps, spec)
-    steep = np.sqrt(np.maximum(_means(maps[1] ** 2, labels) - _means(maps[1], labels) ** 2, 0))
-    return np.clip(_means(foreground, labels), 0, 1) * np.clip(steep / CONE, 0, 1)
+    sure = surenesses(maps, labels, spec)
+    if spec.target != "flow":
+        return sure
+    diameter = (spec.cell_diameter_px or DEFAULT_DIAMETER_PX) / scale
+    depth = valley_depths(labels, maps[1:]) / (VALLEY * diameter)
+    return sure * -np.expm1(-np.maximum(depth, 0))
 
 
 def surenesses(
@@ -187,10 +171,7 @@ def surenesses(
     Of a network with flow, the mean foreground times the mean length of the vectors, which agree
     where it is sure; of one with foreground only, how far that is from undecided.
     """
-    foreground = _in_cells(maps, spec)
-    if spec.target == "distance":
-        return cell_scores(labels, foreground, maps[1])
-    within = _means(foreground, labels)
+    within = _means(_in_cells(maps, spec), labels)
     if spec.target == "flow":
         length = np.sqrt(maps[1] * maps[1] + maps[2] * maps[2])
         return np.clip(within * _means(length, labels), 0, 1)

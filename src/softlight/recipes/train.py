@@ -19,7 +19,6 @@ from softlight.config import (
     LossTerm,
     ModelSpec,
     Recipe,
-    SplitConfig,
     to_toml,
 )
 from softlight.data.augment import Augmenter
@@ -40,7 +39,7 @@ from softlight.models.registry import build_model
 from softlight.models.saved import adopt_weights, find_model, read_spec, save_model
 from softlight.recipes.provenance import stamp
 from softlight.recipes.trust import in_words, learn_trust
-from softlight.recipes.tune import UNTUNED, tune
+from softlight.recipes.tune import tune
 from softlight.training.callbacks import Callback, CsvLog
 from softlight.training.engine import CHECKPOINT, FitResult, Trainer, check_monitor
 from softlight.training.restore import RestoreTask
@@ -329,7 +328,6 @@ def _spec(
         ignore_value=recipe.data.ignore_value,
         preprocess=recipe.preprocess,
         predict=recipe.predict,
-        split=UNTUNED.get(recipe.target, SplitConfig()),
         pixel_size_um=_pixel_size(training),
         min_area_px=0 if diameter is None else round(SPECK * math.pi / 4 * diameter**2),
         cell_diameter_px=None if diameter is None else round(diameter, 1),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from softlight.config import ModelSpec, SplitConfig
+from softlight.config import ModelSpec
 from softlight.data.loader import Decoded
 from softlight.data.samples import Progress
 from softlight.evaluate.instance import score_instances
@@ -21,13 +21,8 @@ from softlight.inference.predict import Segmenter
 from softlight.recipes.divide import Options, divide_cells
 
 FOREGROUND = (0.4, 0.5, 0.6)
-DIPS = {
-    "distance": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
-    "flow": (0.5, 0.75, 1.25, 2.0, 3.0),
-}
-SMOOTHING_PX = {"distance": (0.7, 1.0, 2.0), "flow": (0.0,)}
+DIPS = (0.5, 0.75, 1.25, 2.0, 3.0)
 AREAS = (1, 3)  # times the smallest area: specks may be larger than a speck should be
-UNTUNED = {"distance": SplitConfig(), "flow": SplitConfig(dip=1.25, smoothing_px=0.0)}
 
 
 def tune(
@@ -44,13 +39,11 @@ def tune(
         spec.model_copy(
             update={
                 "threshold": foreground,
-                "split": spec.split.model_copy(update={"dip": dip, "smoothing_px": smoothing}),
+                "split": spec.split.model_copy(update={"dip": dip}),
                 "min_area_px": area * spec.min_area_px,
             }
         )
-        for foreground, dip, smoothing, area in itertools.product(
-            FOREGROUND, DIPS[spec.target], SMOOTHING_PX[spec.target], AREAS
-        )
+        for foreground, dip, area in itertools.product(FOREGROUND, DIPS, AREAS)
     ]
     scores = np.full((len(images), len(candidates)), np.nan)
     for row, item in enumerate(images):
@@ -83,6 +76,5 @@ def _away(candidate: ModelSpec, usual: ModelSpec) -> float:
     """How far the thresholds are from the usual ones: dips by their ratio."""
     ratio = abs(np.log(candidate.split.dip / usual.split.dip))
     foreground = abs(candidate.threshold - usual.threshold)
-    smoothing = abs(candidate.split.smoothing_px - usual.split.smoothing_px)
     larger = candidate.min_area_px > usual.min_area_px
-    return float(ratio + 4 * foreground + smoothing + 0.5 * larger)
+    return float(ratio + 4 * foreground + 0.5 * larger)
