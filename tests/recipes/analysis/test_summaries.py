@@ -55,7 +55,7 @@ def test_words_of_a_fit() -> None:
     assert doubling_of(one.row(), "h").headline("count") == ("growth of the count", "not known")
     slow = doubling_of(row(0.05, -0.01, 0.06), "h")
     assert slow.short == "no growth seen"
-    assert slow.headline("count") == ("growth of the count: 11.6 h or more to double", "none seen")
+    assert slow.headline("count") == ("growth of the count seen: 11.6 h or more to double", "none")
     named = {f"count_{name}": value for name, value in growing.row().items()}
     assert doubling_of(named, "h", quantity="count").short == "5.0 h (5.0 to 5.0)"
 

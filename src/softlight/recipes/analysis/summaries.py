@@ -90,7 +90,7 @@ class Doubling:
             interval = f"{self.low:.1f} to {self.high:.1f} {self.times}"
             return f"to double the {quantity}: {interval}", f"{self.value:.1f} {self.times}"
         bound = f": {self.low:.1f} {self.times} or more to double" if self.low < _LONGEST else ""
-        return f"growth of the {quantity}{bound}", "none seen"
+        return f"growth of the {quantity} seen{bound}", "none"
 
 
 def doubling_of(row: Mapping[Any, Any], unit: str, *, quantity: str = "") -> Doubling:
