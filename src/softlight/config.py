@@ -211,6 +211,7 @@ class TrainConfig(_Frozen):
     minutes: Annotated[float, Field(gt=0)] | None = (
         None  # stop after this long, whatever epochs says
     )
+    clock: Literal["wall", "processor"] = "wall"  # what counts the minutes
     early_stopping_epochs: Annotated[int, Field(ge=0)] = 0  # 0 = never
     accumulate: Annotated[int, Field(ge=1)] = 1  # batches per optimiser step
     clip_norm: Annotated[float, Field(ge=0)] = 0.0  # 0 = no clipping

@@ -25,7 +25,7 @@ from softlight.data.augment import Augmenter
 from softlight.data.loader import TrainingBatches
 from softlight.losses import build_loss
 from softlight.models.registry import build_model
-from softlight.training.callbacks import Callback
+from softlight.training.callbacks import Callback, StepReport
 from softlight.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from softlight.training.engine import FitResult, Trainer, TrainingStoppedError
 from softlight.training.tasks import SegmentationTask
@@ -185,6 +185,17 @@ def test_the_clock_ends_a_run_and_a_minute_budget_replaces_epochs(tmp_path: Path
     result = trainer(tmp_path, epochs=1, minutes=0.03).fit(batches(), decoded_discs(1))
     assert result.stopped_by == "0.03 minutes are over"
     assert len(result.history) > 1
+
+
+def test_minutes_of_the_processor_do_not_run_while_it_waits(tmp_path: Path) -> None:
+    class Waits(Callback):
+        def step(self, report: StepReport) -> None:  # noqa: ARG002
+            time.sleep(0.4)
+
+    run = trainer(tmp_path, minutes=0.005, clock="processor", callbacks=[Waits()])
+    result = run.fit(batches(), decoded_discs(1))
+    assert result.stopped_by == "0.005 minutes are over"
+    assert result.history[-1]["step"] > 1  # the first wait alone is longer than the budget
 
 
 def test_early_stopping(tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ class Trainer:
             self.fabric = Fabric(accelerator=device.type, devices=1, precision=precision)  # type: ignore[arg-type]
         self.task = task
         self.settings = settings
+        self._now = time.monotonic if settings.clock == "wall" else time.process_time
         self.optimizer_settings = optimizer
         self.schedule = schedule
         self.folder = folder
@@ -155,7 +156,7 @@ class Trainer:
         state, settings = self.state, self.settings
         torch.manual_seed(settings.seed * 1_000_003 + state.epoch)  # dropout, the same on resume
         self._network.train()
-        began, before = time.monotonic(), state.elapsed_s
+        began, before = self._now(), state.elapsed_s
         sums: dict[str, float] = {}
         pending = 0
         count = len(batches)
@@ -168,7 +169,7 @@ class Trainer:
                 sums[name] = sums.get(name, 0.0) + value
             pending += 1
             done = number
-            state.elapsed_s = before + time.monotonic() - began
+            state.elapsed_s = before + self._now() - began
             if pending == group:
                 self._optimizer_step(count)
                 pending = 0
@@ -214,12 +215,12 @@ class Trainer:
 
     def _finish_epoch(self, validation: Sequence[Decoded]) -> None:
         state = self.state
-        began = time.monotonic()
+        began = self._now()
         judged = self._judged()
         measures = self.task.validate(
             judged, validation, move=self._move, autocast=self.fabric.autocast
         )
-        state.elapsed_s += time.monotonic() - began
+        state.elapsed_s += self._now() - began
         if not self._is_finite(measures):
             raise TrainingStoppedError(self._nan_advice(measures["loss"]))
         state.epoch += 1
