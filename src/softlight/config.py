@@ -229,6 +229,10 @@ class PredictConfig(_Frozen):
     """How the finished network is asked, in scoring and ever after."""
 
     flips: bool = False  # average over the image and its mirror images, at four times the cost
+    # average over the image at so many times its size, one mirrored unlike the other
+    zooms: Annotated[
+        tuple[Annotated[float, Field(ge=0.25, le=4)], ...], Field(min_length=1, max_length=8)
+    ] = (1.0,)
 
 
 class PaperFigure(_Frozen):

@@ -12,6 +12,7 @@ from softlight.inference.predict import (
     class_map,
     foreground_probability,
 )
+from softlight.inference.views import mean_of_views, views_of
 from softlight.models.device import DeviceError
 from softlight.models.outputs import NetworkOutput
 from softlight.models.registry import build_model
@@ -20,12 +21,13 @@ from softlight.models.saved import save_model
 IMAGE = np.random.default_rng(4).integers(100, 4000, (70, 93), dtype=np.uint16)
 
 
-def spec_for(preprocess=None, threshold=0.5, **model):
+def spec_for(preprocess=None, threshold=0.5, predict=None, **model):
     return ModelSpec(
         name="tiny",
         model=ModelConfig.model_validate({"depth": 2, "width": 4} | model),
         preprocess=PreprocessConfig.model_validate(preprocess or {}),
         threshold=threshold,
+        predict=PredictConfig.model_validate(predict or {}),
     )
 
 
@@ -150,6 +152,37 @@ def test_flips_average_the_four_mirror_images():
     np.testing.assert_allclose(result, np.mean(parts, axis=0), atol=1e-5)
     segmenter.spec = segmenter.spec.model_copy(update={"predict": PredictConfig(flips=True)})
     np.testing.assert_array_equal(segmenter.probability(IMAGE)[0], result)  # asked by the model
+
+
+def test_zooms_average_the_image_at_several_sizes_one_mirrored_unlike_the_other():
+    settings = {"method": "range", "maximum": 4095}
+    views = [(1.5, []), (1.0, [1]), (0.8, [0])]
+    parts = []
+    for zoom, axes in views:
+        spec = spec_for(settings, predict={"zooms": (zoom,)})
+        part = segmenter_for(spec).probability(np.flip(IMAGE, axes))[0]
+        parts.append(np.flip(part, axes))
+    assert not np.allclose(parts[0], parts[1], atol=1e-4)
+    asked = spec_for(settings, predict={"zooms": [zoom for zoom, _ in views]})
+    result = segmenter_for(asked).probability(IMAGE)[0]
+    np.testing.assert_allclose(result, np.mean(parts, axis=0), atol=1e-5)
+    asked = spec_for(settings, predict={"zooms": [1.5, 1.0], "flips": True})
+    assert len(views_of(asked.predict)) == 8
+
+
+def test_a_flow_turns_around_with_its_mirror_image():
+    image = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
+
+    def slope(seen):
+        return np.stack([seen[0], *np.gradient(seen[0])])
+
+    mean = mean_of_views(image, views_of(PredictConfig(flips=True)), slope, flow=True)
+    np.testing.assert_allclose(mean, slope(image), atol=1e-6)
+
+
+def test_a_size_is_asked_of_an_image_of_one_pixel():
+    spec = spec_for({"method": "range", "maximum": 4095}, predict={"zooms": [0.3, 1]})
+    assert segmenter_for(spec).probability(IMAGE[:1, :1]).shape == (1, 1, 1)
 
 
 def test_the_image_is_resized_for_the_network_and_back():

@@ -65,7 +65,7 @@ class Preprocessor:
             offset, scale = self._offset_and_scale(channel)
             clip = self.config.clip and self.config.method != "zscore"
             _rescale(channel, offset, scale, clip=clip, out=result)
-        return _resize(scaled, shape)
+        return resized(scaled, shape)
 
     def levels(self, raw: Raw) -> npt.NDArray[np.float64]:
         """What ``image`` makes of no light and of the brightest: (C, 2).
@@ -101,7 +101,7 @@ class Preprocessor:
             raise PreprocessError(
                 f"Probabilities have the shape {probability.shape}; they must be (C, Y, X)."
             )
-        return _resize(probability.astype(np.float32), shape)
+        return resized(probability.astype(np.float32), shape)
 
     def unstretched(self, image: Float, raw: Raw) -> Float:
         """The values (C, Y, X) that the stretch of this raw frame would bring to these."""
@@ -300,10 +300,10 @@ def _row_chunks(shape: tuple[int, ...]) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, shape[0], rows)]
 
 
-def _resize(image: Float, shape: tuple[int, int]) -> Float:
+def resized(image: Float, shape: tuple[int, int]) -> Float:
     """The image (C, Y, X) at another size, bilinear, averaged over what a pixel covers."""
     if image.shape[1:] == shape:
         return image
     tensor = torch.from_numpy(np.ascontiguousarray(image))[None]
-    resized = F.interpolate(tensor, shape, mode="bilinear", antialias=True)
-    return np.asarray(resized[0].numpy(), np.float32)
+    at_size = F.interpolate(tensor, shape, mode="bilinear", antialias=True)
+    return np.asarray(at_size[0].numpy(), np.float32)

@@ -17,6 +17,7 @@ from softlight.config import ModelSpec
 from softlight.data.classes import membrane_of
 from softlight.data.normalize import Preprocessor
 from softlight.inference.tiles import predict_tiled
+from softlight.inference.views import mean_of_views, views_of
 from softlight.models.device import choose_device, is_fast_in_bf16
 from softlight.models.outputs import activated
 from softlight.models.saved import load_model
@@ -107,7 +108,7 @@ class Segmenter:
             raw_image: as the microscope gave it; the preprocessing is the one of the training.
             pixel_size_um: of the raw image, where known.
             flips: average over the image and its three mirror images, at four times the cost; the
-                model may ask for that by itself.
+                model may ask for that, and for several sizes of the image, by itself.
             progress: hears of tiles done and in all.
         """
         raw_image = np.asarray(raw_image)
@@ -124,8 +125,13 @@ class Segmenter:
         progress: Callable[[int, int], None] | None = None,
     ) -> Array:
         """All outputs (K, Y, X) for an image (C, Y, X) that went through the preprocessing."""
-        predict = self._flipped if flips or self.spec.predict.flips else self._predict
-        result = predict(image, progress=progress)
+        asked = self.spec.predict.model_copy(update={"flips": flips or self.spec.predict.flips})
+        result = mean_of_views(
+            image,
+            views_of(asked),
+            lambda view: self._predict(view, progress=progress),
+            flow=self.spec.target == "flow",
+        )
         if not np.isfinite(result).all():
             raise ValueError(
                 f"The network {self.spec.name!r} gave NaN or infinity for this image; check the "
@@ -179,16 +185,6 @@ class Segmenter:
         overlap = max(LEAST_OVERLAP, round(2 * (self.spec.cell_diameter_px or 0)))
         return tile, min(overlap, tile // 2)
 
-    def _flipped(self, image: Array, *, progress: Callable[[int, int], None] | None) -> Array:
-        total = self._predict(image, progress=progress)
-        for axes in ((-1,), (-2,), (-2, -1)):
-            mirrored = np.flip(self._predict(np.flip(image, axes), progress=progress), axes)
-            if self.spec.target == "flow":  # the second output points along Y, the third along X
-                mirrored = mirrored * _signs(axes)
-            total += mirrored
-        total /= 4
-        return total
-
     @torch.inference_mode()
     def _run(self, image: Array) -> Array:
         """The probabilities (C, Y, X) of one prepared image or tile."""
@@ -199,12 +195,6 @@ class Segmenter:
             logits = self._model(x).logits
         outputs = activated(logits.float(), self.spec.target)[0]
         return np.ascontiguousarray(outputs.cpu().numpy(), np.float32)
-
-
-def _signs(axes: tuple[int, ...]) -> Array:
-    """What mirroring along these axes does to the foreground and to a direction (3, 1, 1)."""
-    signs = [1.0, -1.0 if -2 in axes else 1.0, -1.0 if -1 in axes else 1.0]
-    return np.array(signs, np.float32)[:, None, None]
 
 
 def class_probability(maps: Array, spec: ModelSpec) -> Array:
