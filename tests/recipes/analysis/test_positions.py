@@ -120,10 +120,49 @@ def test_times_without_rhythm_are_consecutive_and_told(tmp_path: Path) -> None:
     names = [f"a_00d{h:02}h{m:02}m.tif" for h, m in ((0, 0), (1, 0), (2, 30))]
     (one,) = find_positions([make(tmp_path, *names)])
     assert (len(one.files), one.interval_min) == (3, None)
-    assert "not evenly spaced" in one.notes[0]
+    assert "not evenly spaced" in one.doubts(Reading())[0]
     (far,) = find_positions([make(tmp_path / "b", "t1.tif", "t2.tif", "t5000.tif")])
     assert len(far.files) == 3
-    assert "not evenly spaced" in far.notes[0]
+    assert "not evenly spaced" in far.doubts(Reading())[0]
+    assert far.doubts(Reading(interval_min=5)) == []
+
+
+def test_an_interval_that_is_given_settles_uneven_times_if_it_fills_them(tmp_path: Path) -> None:
+    names = [f"a_00d{h:02}h{m:02}m.tif" for h, m in ((0, 0), (1, 0), (2, 30))]
+    (one,) = find_positions([make(tmp_path, *names)])
+    assert one.doubts(Reading(interval_min=75)) == []
+    (doubt,) = one.doubts(Reading(interval_min=10))
+    assert "span 150 min, and 2 steps of the 10 min that were given make 20" in doubt
+
+
+@pytest.mark.parametrize(
+    ("minutes", "there", "interval"),
+    [
+        ((0, 10, 21, 30), [0, 1, 2, 3], 10),  # one frame a minute late
+        ((0, 9, 20, 30, 51, 60), [0, 1, 2, 3, 5, 6], 10),  # and one missing
+        ((0, 2, 5, 7, 10), [0, 1, 2, 3, 4], 2.5),  # half minutes that names round
+        ((0, 5, 10, 15, 30), [0, 1, 2, 3, 6], 5),
+        ((0, 1, 2, 4), [0, 1, 2, 4], 1),
+        ((0, 10, 25, 40), [0, 1, 2, 3], None),
+    ],
+)
+def test_a_clock_that_tells_whole_minutes(
+    tmp_path: Path, minutes: tuple[int, ...], there: list[int], interval: float | None
+) -> None:
+    names = [f"a_2024y01m01d_14h{m:02}m.tif" for m in minutes]
+    (one,) = find_positions([make(tmp_path, *names)])
+    assert [t for t, file in enumerate(one.files) if file is not None] == there
+    assert one.interval_min == (None if interval is None else pytest.approx(interval))
+    assert len(one.doubts(Reading())) == (interval is None)
+    if interval is not None:
+        assert one.doubts(Reading(interval_min=interval)) == []
+
+
+def test_the_interval_that_was_meant_is_no_contradiction(tmp_path: Path) -> None:
+    names = [f"a_2024y01m01d_14h{m:02}m.tif" for m in (0, 10, 21)]
+    (one,) = find_positions([make(tmp_path, *names)])
+    assert one.doubts(Reading(interval_min=10)) == []  # the names say 10.5
+    assert len(one.doubts(Reading(interval_min=12))) == 1
 
 
 def test_a_clock_may_be_a_little_off(tmp_path: Path) -> None:

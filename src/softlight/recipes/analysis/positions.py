@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import accumulate, pairwise
 from pathlib import Path
+from statistics import median
 
 from softlight.data.samples import counted
 from softlight.io.folder import frame_numbers, natural_key
@@ -21,6 +22,7 @@ _CALENDAR = re.compile(r"(?P<y>\d{4})y(?P<mo>\d{2})m(?P<d>\d{2})d_?(?P<h>\d{2})h
 _FRAME = re.compile(r"(?:(?<=[^A-Za-z0-9])|^)(?:t|frame|time)[_-]?(?P<n>\d+)(?![A-Za-z0-9])", re.I)
 _WELL = re.compile(r"[A-Pa-p](?:0?[1-9]|1\d|2[0-4])")
 _UNEVEN = 0.1  # of a step that a frame may come early or late
+_STAMP_MIN = 1.0  # names tell whole minutes, so that a step is told up to one too long or short
 _MOST_MISSING = 10  # times as many as there are; more, and the numbers are no clock
 
 
@@ -33,6 +35,8 @@ class Position:
         files: what it is read from; None where a frame is missing between others.
         interval_min: what the names say, None where they do not.
         start_min: time of the first frame on the clock of the names, 0 where there is none.
+        uneven_min: time from the first frame to the last where the names tell no even steps: nan
+            where they tell no minutes either; None where the steps are even.
         frames: whether each file is one frame; else the one file is a movie.
         notes: how the files were put together.
     """
@@ -41,6 +45,7 @@ class Position:
     files: tuple[Path | None, ...]
     interval_min: float | None = None
     start_min: float = 0.0
+    uneven_min: float | None = None
     frames: bool = False
     notes: tuple[str, ...] = ()
 
@@ -51,12 +56,31 @@ class Position:
 
     def doubts(self, reading: Reading) -> list[str]:
         """What ``reading`` says against the names of the files."""
-        told, said = self.interval_min, reading.interval_min
-        if told is None or said is None or math.isclose(told, said, rel_tol=0.01):
+        told, said, steps = self.interval_min, reading.interval_min, len(self.files) - 1
+        if self.uneven_min is not None:
+            return self._of_uneven(self.uneven_min, said, steps)
+        if told is None or said is None:
+            return []
+        if math.isclose(told, said, rel_tol=0.01, abs_tol=_STAMP_MIN / steps):
             return []
         return [
             f"The names of {self.name} say {told:g} min between frames, and {said:g} min was "
             f"given: all times, speeds and rates are those of {said:g} min."
+        ]
+
+    def _of_uneven(self, span: float, said: float | None, steps: int) -> list[str]:
+        """What is told of times without a rhythm; nothing if the given interval fills them."""
+        if said is None:
+            return [
+                f"The frames of {self.name} are not evenly spaced in time; they were taken as "
+                "consecutive, so its speeds and growth rates are not to be trusted."
+            ]
+        if math.isnan(span) or math.isclose(said * steps, span, rel_tol=_UNEVEN):
+            return []
+        return [
+            f"By their names the frames of {self.name} span {span:g} min, and {steps} steps of the "
+            f"{said:g} min that were given make {said * steps:g}: all times, speeds and rates are "
+            f"those of {said:g} min."
         ]
 
     def open(self, reading: Reading) -> Movie:
@@ -219,7 +243,7 @@ def _in_time(name: str, times: dict[Path, float], *, is_clock: bool) -> Position
                 f"{one.name} and {two.name} tell the same time of {name}; keep one of them, or "
                 "analyse each file by itself with --separate."
             )
-    at, step = _rhythm([times[file] for file in order])
+    at, step = _rhythm([times[file] for file in order], stamp=_STAMP_MIN if is_clock else 0.0)
     notes = []
     files: list[Path | None] = [None] * (at[-1] + 1)
     for number, file in zip(at, order, strict=True):
@@ -230,32 +254,36 @@ def _in_time(name: str, times: dict[Path, float], *, is_clock: bool) -> Position
             f"{counted(len(missing), 'frame')} of {name} {'is' if len(missing) == 1 else 'are'} "
             f"missing ({_listed(missing)}, counted from 0): a gap in the tables, not without cells."
         )
-    if step is None:
-        notes.append(
-            f"The frames of {name} are not evenly spaced in time; they were taken as consecutive, "
-            "so its speeds and growth rates are not to be trusted."
-        )
+    span = times[order[-1]] - times[order[0]] if is_clock else math.nan
     return Position(
         name=name,
         files=tuple(files),
         interval_min=step if is_clock else None,
         start_min=times[order[0]] if is_clock else 0.0,
+        uneven_min=span if step is None else None,
         frames=True,
         notes=tuple(notes),
     )
 
 
-def _rhythm(times: Sequence[float]) -> tuple[list[int], float | None]:
-    """(the number of each time in even steps, the step); None and 0, 1, 2 … where there is none."""
+def _rhythm(times: Sequence[float], *, stamp: float) -> tuple[list[int], float | None]:
+    """(the number of each time in even steps, the step); None and 0, 1, 2 … where there is none.
+
+    Args:
+        times: of the frames, in order.
+        stamp: by how much times are rounded.
+    """
     steps = [two - one for one, two in pairwise(times)]
-    whole = [round(step / min(steps)) for step in steps]
-    even = all(
-        abs(step / min(steps) - number) <= _UNEVEN
-        for step, number in zip(steps, whole, strict=True)
-    )
-    if not even or sum(whole) > _MOST_MISSING * len(times):
-        return list(range(len(times))), None
-    return list(accumulate(whole, initial=0)), sum(steps) / sum(whole)
+    shortest = min(steps)
+    # One step is as short as rounding and a late frame make it; the middle of such steps is not.
+    middle = median(step for step in steps if step < 1.5 * shortest + stamp)
+    for unit, apart in ((shortest, 0.0), (middle, min(stamp, middle / 4))):
+        whole = [max(1, round(step / unit)) for step in steps]
+        mean = sum(steps) / sum(whole)
+        off = max(abs(step - number * mean) for step, number in zip(steps, whole, strict=True))
+        if off <= max(apart, _UNEVEN * mean) and sum(whole) <= _MOST_MISSING * len(times):
+            return list(accumulate(whole, initial=0)), mean
+    return list(range(len(times))), None
 
 
 def _listed(numbers: Sequence[int], most: int = 5) -> str:
