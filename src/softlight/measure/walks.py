@@ -28,7 +28,9 @@ class Walk:
     localisation_sd: float  # σ
     diffusion: float  # D, apparent, at one frame interval
     alpha: float  # exponent of the MSD: 1 = diffusion, 2 = straight lines
-    added: float  # 4 σ² as fitted: by chance it may be below 0, so that it is 0 on average
+    added: float  # 4 σ² as fitted: by chance it may be below 0, where σ is 0
+    edge: int = 0  # -1 / 1: S and P are the shortest / longest tried, and mean no more than that
+    note: str = ""  # why there is no fit
 
 
 def furth(time: Floats, speed: float, persistence: float | Floats) -> Floats:
@@ -50,12 +52,16 @@ def fit_walk(
     """
     known = (pairs > 0) & np.isfinite(msd)
     time, msd, pairs = time[known], msd[known], pairs[known]
-    if len(time) < FEWEST_LAGS or not (msd > 0).all():
+    few, still = len(time) < FEWEST_LAGS, not (msd > 0).all()
+    if few or still:
         sigma = np.nan if localisation_sd is None else localisation_sd
-        return Walk(np.nan, np.nan, sigma, np.nan, np.nan, 4 * sigma**2)
+        note = f"fewer than {FEWEST_LAGS} lags to fit" if few else "nothing moved"
+        return Walk(np.nan, np.nan, sigma, np.nan, np.nan, 4 * sigma**2, note=note)
     weight = np.sqrt(pairs / time) / msd
     fixed = None if localisation_sd is None else 4 * localisation_sd**2
-    speed, persistence, added = _fit_furth(time, msd, weight, fixed)
+    speed, persistence, added, edge = _fit_furth(time, msd, weight, fixed)
+    if added < 0:  # there is no such error; the walk is the one that fits without any
+        speed, persistence, _, edge = _fit_furth(time, msd, weight, 0.0)
     diffusion, alpha = power_law(
         time[None], (msd - max(added, 0.0))[None], (pairs / time)[None], float(time[0])
     )
@@ -66,26 +72,29 @@ def fit_walk(
         diffusion=float(diffusion[0]),
         alpha=float(alpha[0]),
         added=added,
+        edge=edge,
     )
 
 
 def _fit_furth(
     time: Floats, msd: Floats, weight: Floats, fixed: float | None
-) -> tuple[float, float, float]:
-    """(S, P, 4 σ²) of the best fit.
+) -> tuple[float, float, float, int]:
+    """(S, P, 4 σ², -1 or 1 where P is the shortest or longest that was tried) of the best fit.
 
     Given P, the two others enter linearly, so that it is enough to try many P: no start to guess,
     no fit that fails.
     """
     first, last = float(time[0]), float(time[-1])
-    persistence = np.geomspace(first / 20, 20 * last, 120)
+    shortest, longest = first / 20, 20 * last
+    persistence = np.geomspace(shortest, longest, 120)
     for _ in range(3):
         squares, speed2, added = _linear_parts(time, msd, weight, persistence, fixed)
         best = int(np.argmin(squares))
         found = float(persistence[best]), float(speed2[best]), float(added[best])
         low, high = persistence[max(best - 1, 0)], persistence[min(best + 1, len(persistence) - 1)]
         persistence = np.geomspace(low, high, 25)
-    return float(np.sqrt(found[1])), found[0], found[2]
+    edge = int(found[0] >= longest * (1 - 1e-9)) - int(found[0] <= shortest * (1 + 1e-9))
+    return float(np.sqrt(found[1])), found[0], found[2], edge
 
 
 def _linear_parts(

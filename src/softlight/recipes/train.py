@@ -127,10 +127,8 @@ def train(
             judges = worse_copies(judges, recipe)
         result = trainer.fit(batches, judges, resume=resume)
         spec = _spec(recipe, training, len(held_out), provenance or {})
-        if recipe.target not in ("classes", "image"):
-            told_apart = [item for item in held_out if item.labels is not None] or [
-                item for item in training if item.labels is not None
-            ]
+        told_apart = [item for item in held_out if item.labels is not None]
+        if told_apart and recipe.target not in ("classes", "image"):
             judges = worse_copies(spread(told_apart, MOST_TUNED), recipe)
             for callback in callbacks:
                 callback.noted(f"Thresholds are tried on {counted(len(judges), 'image')}.")

@@ -1,8 +1,9 @@
 """The thresholds with which a network's maps give the most right cells.
 
-Few images are tuned on, often those of the training, and they seldom tell one threshold from the
-next. So the best mean counts only beyond what chance does: of all that are within one standard
-error of it, those nearest to the usual ones are taken.
+Few images are tuned on, and they seldom tell one threshold from the next. So the best mean counts
+only beyond what chance does: of all that are within one standard error of it, those nearest to the
+usual ones are taken. Images that trained the network are no judges: thresholds tuned on them are
+worse on others than the usual ones.
 """
 
 from __future__ import annotations
