@@ -9,10 +9,12 @@ from tests.track.walkers import disc
 from typer.testing import CliRunner
 
 from softlight.apps.cli import app
+from softlight.config import ConfigError
 from softlight.io.ctc import read_ctc_result
 from softlight.io.errors import ImageError
 from softlight.io.labels import read_labels, write_labels
 from softlight.recipes.track_folder import track_folder
+from softlight.track.settings import LinkSettings
 
 
 def _stack() -> np.ndarray:
@@ -95,6 +97,67 @@ def test_another_run_is_not_mixed_in(stack: Path, tmp_path: Path) -> None:
     other = stack.rename(tmp_path / "other.tif")
     with pytest.raises(ImageError, match="holds another run"):
         track_folder(other, tmp_path / "out")
+
+
+def test_a_frame_missing_in_the_middle_is_a_gap(stack: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for frame, plane in enumerate(_stack()):
+        if frame != 5:
+            tifffile.imwrite(folder / f"dish_t{frame:03d}.tif", plane.astype(np.uint16))
+    out = tmp_path / "out"
+    found = track_folder(folder, out)
+    assert found.frames == 8
+    assert "1 frame of dish is missing (5, counted from 0)" in found.notes[0]
+    assert not any("no cell" in note for note in found.notes)
+    objects = pd.read_csv(out / "objects.csv")
+    assert sorted(objects["frame"].unique()) == [0, 1, 2, 3, 4, 6, 7]
+    tracks = pd.read_csv(out / "tracks.csv")
+    assert sorted(tracks["last_frame"]) == [3, 7, 7, 7, 7]  # followed across the gap
+    masks = read_ctc_result(out / "01_RES").masks
+    assert len(masks) == 8
+    assert not read_labels(masks[5]).any()
+    assert json.loads((out / "run.json").read_text())["missing"] == [5]
+
+
+def test_names_tell_the_interval(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for frame, plane in enumerate(_stack()):
+        tifffile.imwrite(folder / f"a_00d00h{frame * 7:02d}m.tif", plane.astype(np.uint16))
+    track_folder(folder, tmp_path / "out")
+    assert pd.read_csv(tmp_path / "out" / "divisions.csv")["time_min"].tolist() == [21.0]
+    found = track_folder(folder, tmp_path / "out2", frame_interval_min=10)
+    assert "say 7 min between frames, and 10 min was given" in found.notes[0]
+    assert pd.read_csv(tmp_path / "out2" / "divisions.csv")["time_min"].tolist() == [30.0]
+
+
+def test_a_finished_run_is_not_overwritten(stack: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    track_folder(stack, out)
+    before = (out / "tracks.csv").read_bytes()
+    track_folder(stack, out)  # the same once more
+    other = tmp_path / "other" / "cells.tif"
+    write_labels(other, _stack()[:5])
+    with pytest.raises(ValueError, match=r"begun with another labels, labels_sha256.*--out"):
+        track_folder(other, out)
+    with pytest.raises(ValueError, match="begun with another max_gap_frames"):
+        track_folder(stack, out, settings=LinkSettings(max_gap_frames=1))
+    (out / "analysis.json").unlink()
+    with pytest.raises(ImageError, match="holds another run; give --out a new folder"):
+        track_folder(stack, out)
+    assert (out / "tracks.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, float("nan"), float("inf")])
+def test_impossible_sizes_stop_before_anything_is_written(
+    stack: Path, tmp_path: Path, value: float
+) -> None:
+    with pytest.raises(ConfigError, match=r"interval between frames is .* must be above 0"):
+        track_folder(stack, tmp_path / "out", frame_interval_min=value)
+    with pytest.raises(ConfigError, match=r"pixel size is .* must be above 0"):
+        track_folder(stack, tmp_path / "out", pixel_size_um=value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_frames_of_two_sizes_are_one_sentence(tmp_path: Path) -> None:

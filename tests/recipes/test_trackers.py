@@ -168,8 +168,9 @@ def movie(tmp_path: Path) -> Path:
 
 
 def run(movie: Path, other: Other, **options: Any) -> pd.DataFrame:
-    found = track_folder(movie, movie.parent / "out", other=other, mend=False, **options)
-    assert len(found.tracked.objects) == len(pd.read_csv(movie.parent / "out" / "objects.csv"))
+    out = movie.parent / f"out{len(list(movie.parent.glob('out*')))}"
+    found = track_folder(movie, out, other=other, mend=False, **options)
+    assert len(found.tracked.objects) == len(pd.read_csv(out / "objects.csv"))
     return found.tracked.tracks
 
 

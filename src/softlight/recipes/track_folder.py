@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from softlight.config import ConfigError
 from softlight.data.samples import counted
-from softlight.io.ctc import read_ctc_result
 from softlight.io.errors import ImageError
 from softlight.io.exchange.ctc import write_ctc
 from softlight.io.exchange.movie import TrackedMovie
-from softlight.io.files import replacing
-from softlight.io.labels import LazyFrames, label_writer, open_label_movie, read_labels
+from softlight.io.labels import label_writer
+from softlight.io.strict_json import write_json
 from softlight.io.tables import write_table
 from softlight.measure.morphology import measure_frame
+from softlight.recipes.analysis.state import CLAIM, claim, hashes
 from softlight.recipes.apart import keep_apart
+from softlight.recipes.given_frames import given_frames
 from softlight.recipes.provenance import stamp
 from softlight.recipes.trackers import Other, linker_of
 from softlight.track.lineage import build_lineage, division_table
@@ -41,6 +44,7 @@ class TrackedFolder:
     tracked: Tracked
     divisions: pd.DataFrame
     edits: pd.DataFrame
+    notes: tuple[str, ...]  # what to be careful of
 
     def line(self) -> str:
         """What was found, for the terminal."""
@@ -68,30 +72,41 @@ def track_folder(
 ) -> TrackedFolder:
     """Cells of a movie of labels followed; tables, labels and ``01_RES/`` go to ``out``.
 
+    A frame that the names of the files leave out stays a gap. The same may be done again into the
+    same folder; anything else there is not touched.
+
     Args:
         path: a stack of label images, a folder of them, or a Challenge folder of masks.
         out: the folder to write.
         settings: how cells are linked.
         mend: whether cells merged or split in one frame only are mended.
         pixel_size_um: side of a pixel, if it is known.
-        frame_interval_min: time between frames, if it is known.
+        frame_interval_min: time between frames; None: what the names of the files say.
         other: the tracker of others that links in place of Softlight's.
         progress: told (frames done, frames in all) while cells are measured.
     """
-    labels = open_any_labels(path)
-    pictures = other.images_for(labels) if other else None
-    keep_apart([path], out, whole=[path] if path.is_dir() else [])
-    target = out / "labels" / f"{movie_name(path)}.tif"
-    strangers = [file.name for file in target.parent.glob("*.tif") if file != target]
-    if strangers:
-        raise ImageError(
-            f"{out} holds another run, with labels/{strangers[0]}; give --out a new folder."
+    if pixel_size_um is not None and not 0 < pixel_size_um < math.inf:
+        raise ConfigError(
+            f"The pixel size is {pixel_size_um:g}; it must be above 0. Leave it out or mend it."
         )
+    settings = settings or LinkSettings()
+    given = given_frames(path, interval_min=frame_interval_min)
+    labels = given.labels
+    pictures = other.images_for(labels) if other else None
+    facts: dict[str, Any] = {
+        "pixel_size_um": pixel_size_um,
+        "frame_interval_min": given.interval_min,
+        "tracker": other.name if other else "softlight",
+    }
+    plan = _plan(path, settings, facts | {"repair": mend, "images": other and other.images})
+    _spare(path, out, plan)
     objects = _measured(labels, pixel_size_um, progress)
 
     def followed(objects: pd.DataFrame, labels: Sequence[Labels]) -> Tracked:
         linker = linker_of(other.name, labels=labels, images=pictures) if other else None
-        return track_cells(objects, labels=labels, settings=settings, linker=linker)
+        return track_cells(
+            objects, labels=labels, settings=settings, missing=given.missing, linker=linker
+        )
 
     tracked = followed(objects, labels)
     edits = pd.DataFrame(columns=EDIT_COLUMNS)
@@ -101,36 +116,44 @@ def track_folder(
         if len(edits):
             objects = _measured_again(objects, labels, edits, pixel_size_um)
             tracked = followed(objects, labels)
-    divisions = division_table(build_lineage(tracked.tracks), frame_interval_min=frame_interval_min)
-    found = TrackedFolder(movie_name(path), len(labels), tracked, divisions, edits)
-    _write(found, labels, target, out)
-    facts: dict[str, float | str | None] = {
-        "pixel_size_um": pixel_size_um,
-        "frame_interval_min": frame_interval_min,
-        "tracker": other.name if other else "softlight",
-    }
-    _write_run(found, out, settings or LinkSettings(), facts)
+    divisions = division_table(build_lineage(tracked.tracks), frame_interval_min=given.interval_min)
+    notes = (*given.notes, *tracked.notes)
+    found = TrackedFolder(movie_name(path), len(labels), tracked, divisions, edits, notes)
+    claim(out, plan, resume=True)
+    _write(found, labels, out)
+    _write_run(found, out, settings, facts | {"missing": list(given.missing)})
     return found
 
 
-def open_any_labels(path: Path) -> Sequence[Labels]:
-    """The label images of a stack, of a folder of frames or of a Challenge folder, lazily."""
-    if path.is_dir():
-        if any((path / name).is_file() for name in ("res_track.txt", "man_track.txt")):
-            masks = read_ctc_result(path).masks
-            return LazyFrames(len(masks), lambda t: read_labels(masks[t]))
-        for below in (path / "TRA", path / "labels"):  # 01_GT, a run of softlight segment
-            if below.is_dir():
-                return open_any_labels(_only_stack(below))
-    return open_label_movie(path)
+def _plan(path: Path, settings: LinkSettings, facts: dict[str, Any]) -> dict[str, Any]:
+    """All that decides the tracks."""
+    return {
+        "verb": "track",
+        "labels": str(path.resolve()),
+        "labels_sha256": hashes([path])[str(path)],
+        "settings": asdict(settings),
+        **{name: str(fact) if isinstance(fact, Path) else fact for name, fact in facts.items()},
+        "softlight": stamp()["softlight"],
+    }
 
 
-def _only_stack(folder: Path) -> Path:
-    """The one movie in the labels of a run; the folder itself where they are its frames."""
-    files = sorted(file for file in folder.glob("*.tif") if not file.name.startswith("."))
-    if folder.name == "labels" and len(files) == 1:
-        return files[0]
-    return folder
+def _spare(path: Path, out: Path, plan: dict[str, Any]) -> None:
+    """Raise before anything is done if the results would replace what is read, or another run."""
+    keep_apart([path], out, whole=[path] if path.is_dir() else [])
+    target = _target(out, movie_name(path))
+    strangers = [file.name for file in target.parent.glob("*.tif") if file != target]
+    if strangers:
+        raise ImageError(
+            f"{out} holds another run, with labels/{strangers[0]}; give --out a new folder."
+        )
+    if (out / CLAIM).is_file():
+        claim(out, plan, resume=True)
+    elif (out / "run.json").is_file():
+        raise ImageError(f"{out} holds another run; give --out a new folder.")
+
+
+def _target(out: Path, name: str) -> Path:
+    return out / "labels" / f"{name}.tif"
 
 
 def movie_name(path: Path) -> str:
@@ -172,7 +195,7 @@ def _measured_again(
     return pd.concat(tables, ignore_index=True).sort_values(["frame", "label"], ignore_index=True)
 
 
-def _write(found: TrackedFolder, labels: Sequence[Labels], target: Path, out: Path) -> None:
+def _write(found: TrackedFolder, labels: Sequence[Labels], out: Path) -> None:
     tables = {
         "objects": found.tracked.objects,
         "tracks": found.tracked.tracks,
@@ -183,7 +206,7 @@ def _write(found: TrackedFolder, labels: Sequence[Labels], target: Path, out: Pa
     }
     for name, table in tables.items():
         write_table(out / name, table)
-    with label_writer(target) as add:
+    with label_writer(_target(out, found.name)) as add:
         for plane in labels:
             add(plane)
     result = out / "01_RES"
@@ -201,10 +224,7 @@ def _write(found: TrackedFolder, labels: Sequence[Labels], target: Path, out: Pa
 
 
 def _write_run(
-    found: TrackedFolder,
-    out: Path,
-    settings: LinkSettings,
-    facts: dict[str, float | str | None],
+    found: TrackedFolder, out: Path, settings: LinkSettings, facts: dict[str, Any]
 ) -> None:
     run = {
         "provenance": stamp(),
@@ -213,7 +233,6 @@ def _write_run(
         **facts,
         "link": asdict(settings),
         "learned": found.tracked.learned,
-        "notes": list(found.tracked.notes),
+        "notes": list(found.notes),
     }
-    with replacing(out / "run.json") as temporary:
-        temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")
+    write_json(out / "run.json", run)

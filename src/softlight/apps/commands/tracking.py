@@ -23,7 +23,7 @@ def track(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for tables, labels and 01_RES.")],
     interval_min: Annotated[
-        float | None, typer.Option(help="Time between frames in min; for times of divisions.")
+        float | None, typer.Option(help="Time between frames in min, if names do not tell.")
     ] = None,
     pixel_size_um: PixelSizeUm = None,
     max_distance_px: MaxDistancePx = None,
@@ -83,11 +83,11 @@ def track(
             "divisions": len(found.divisions),
             "repairs": len(found.edits),
             "learned": found.tracked.learned,
-            "notes": list(found.tracked.notes),
+            "notes": list(found.notes),
         }
         typer.echo(json.dumps(counts, indent=2))
     else:
         typer.echo(found.line())
         typer.echo(f"Tables, labels and 01_RES: {out}")
-    for note in found.tracked.notes:
+    for note in found.notes:
         typer.secho(f"Note: {note}", fg="yellow", err=True)
