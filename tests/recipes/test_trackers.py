@@ -168,7 +168,8 @@ def movie(tmp_path: Path) -> Path:
 
 
 def run(movie: Path, other: Other, **options: Any) -> pd.DataFrame:
-    out = movie.parent / f"out{len(list(movie.parent.glob('out*')))}"
+    before = len(list(movie.parent.glob("out*")))
+    out = movie.parent / ("out" if not before else f"out{before}")
     found = track_folder(movie, out, other=other, mend=False, **options)
     assert len(found.tracked.objects) == len(pd.read_csv(out / "objects.csv"))
     return found.tracked.tracks
