@@ -93,7 +93,10 @@ def test_every_default_on_the_page_is_the_default_of_the_program(section: str) -
             assert (value, type(value)) == (plain, type(plain)), f"{section}.{key}"
 
 
-def test_recipes_in_the_docs_load() -> None:
+def test_recipes_in_the_docs_load(tmp_path: Path) -> None:
     for page in sorted((ROOT / "docs").rglob("*.md")):
         for block in blocks(page, "toml"):
-            parse_recipe({"name": "example", **tomllib.loads(block)})
+            named = "" if "name" in tomllib.loads(block) else 'name = "example"\n'
+            file = tmp_path / "recipe.toml"
+            file.write_text(named + block, encoding="utf-8")
+            load_recipe(file)

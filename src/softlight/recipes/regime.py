@@ -91,7 +91,8 @@ def regime_of(seen: Seen, spec: ModelSpec, *, zoom: float = 1.0) -> str:
             "some cells, or let softlight plan say what such images cost."
         )
     return (
-        f"{what}. The model was trained on such images (down to {down_to}) and takes it as it is."
+        f"{what}. The model was trained on such images (down to {down_to}); nothing has to be "
+        "restored."
     )
 
 
