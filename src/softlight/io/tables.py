@@ -72,10 +72,15 @@ def join_tables(stem: Path, parts: Sequence[tuple[str, Path]], *, with_movie: bo
 
 def _common_schema(paths: Sequence[Path], *, with_movie: bool) -> pa.Schema:
     """All columns of all parts, in the order of the first part that has them."""
+    schemas = []
+    for path in paths:
+        try:
+            schemas.append(pq.read_schema(path).remove_metadata())
+        except (OSError, pa.ArrowException) as error:
+            raise TableError(f"{path} is damaged or gone; make it again.") from error
     try:
-        schemas = [pq.read_schema(path).remove_metadata() for path in paths]
         common = pa.unify_schemas(schemas, promote_options="permissive")
-    except (OSError, pa.ArrowException) as error:
+    except pa.ArrowException as error:
         raise TableError(
             f"The tables cannot be joined ({' '.join(str(error).split())[:120]}); start the "
             "analysis again in another folder."

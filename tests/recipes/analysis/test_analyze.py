@@ -248,6 +248,88 @@ def test_what_a_kill_leaves_is_done_again(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").rglob(".*"))
 
 
+@pytest.mark.parametrize("file", ["position.json", "objects.parquet", "msd.parquet"])
+def test_what_is_damaged_is_done_again(tmp_path: Path, file: str) -> None:
+    files = wells(tmp_path / "in")
+    run(files, tmp_path / "whole")
+    run(files, tmp_path / "out")
+    damaged = tmp_path / "out" / "positions" / "A2" / file
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    found = run(files, tmp_path / "out", resume=True)
+    assert [one.resumed for one in found.positions] == [True, False, True]
+    same_tables(tmp_path / "whole", tmp_path / "out")
+
+
+@pytest.mark.parametrize("file", ["positions/A2/objects.parquet", "labels/A2.tif"])
+def test_what_is_gone_is_done_again(tmp_path: Path, file: str) -> None:
+    files = wells(tmp_path / "in")
+    run(files, tmp_path / "out")
+    (tmp_path / "out" / file).unlink()
+    found = run(files, tmp_path / "out", resume=True)
+    assert [one.resumed for one in found.positions] == [True, False, True]
+    assert (tmp_path / "out" / file).is_file()
+
+
+def test_tables_of_an_older_plate_map_do_not_stay(tmp_path: Path) -> None:
+    files = wells(tmp_path / "in")
+    plate = tmp_path / "plate.csv"
+    plate.write_text("well,condition,dose\nA1,drug,0\nA2,drug,1\nA3,drug,2\n")
+    out = tmp_path / "out"
+    run(files, out, plate_map=plate)
+    assert (out / "dose_response.csv").is_file()
+    plate.write_text("well,condition\nA1,drug\n")
+    run(files, out, plate_map=plate, resume=True)
+    assert (out / "conditions.csv").is_file()
+    assert not list(out.glob("dose_response.*"))
+    run(files, out, resume=True)
+    assert not list(out.glob("conditions.*"))
+    for file in files:
+        file.write_bytes(b"II*\0nothing")
+    run(files, out, resume=True)
+    assert not list(out.glob("objects.*"))  # none of these positions is in it
+
+
+def test_json_knows_no_nan(tmp_path: Path) -> None:
+    def no_constant(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    file = write(tmp_path / "a.tif", frame((20, 20)))
+    whole = run([file], tmp_path / "out")
+    assert math.isnan(whole.table.loc[0, "count_growth_rate_per_frame"])
+    for path in (tmp_path / "out").rglob("*.json"):
+        json.loads(path.read_text(), parse_constant=no_constant)
+    again = run([file], tmp_path / "out", resume=True)
+    pd.testing.assert_frame_equal(again.table, whole.table)
+
+
+def test_motion_can_be_computed_again_from_the_tables(tmp_path: Path) -> None:
+    places = [(8 + 14 * (k // 4) + k % 3, 8 + 14 * (k % 4) + k % 2) for k in range(16)]
+    shifted = np.stack([np.roll(frame(*places), 3 * (t % 2), axis=0) for t in range(6)])
+    run([write(tmp_path / "a.tif", shifted)], tmp_path / "out")
+    objects, drift = table(tmp_path / "out", "objects"), table(tmp_path / "out", "drift")
+    assert drift["dy_px"].tolist() == pytest.approx([0, 3, 0, 3, 0, 3], abs=0.2)
+    still = objects.merge(drift, on="frame").sort_values(["track_id", "frame"])
+    steps = still.groupby("track_id")[["y_px", "x_px"]].diff()
+    shifts = still.groupby("track_id")[["dy_px", "dx_px"]].diff().to_numpy()
+    way = np.hypot(*(steps.to_numpy() - shifts).T)
+    lengths = pd.Series(way).groupby(still["track_id"].to_numpy()).sum()
+    kinetics = table(tmp_path / "out", "kinetics").set_index("track_id")
+    assert kinetics["path_length_px"].tolist() == pytest.approx(lengths.tolist())
+    assert list(table(tmp_path / "out", "merges")) == ["frame", "label", "labels_before"]
+
+
+def test_each_position_is_told_in_a_word_while_it_runs(tmp_path: Path) -> None:
+    files = wells(tmp_path / "in")
+    files[2].write_bytes(b"II*\0nothing")
+    notes: list[str] = []
+    run(files, tmp_path / "out", note=notes.append)
+    assert notes[:3] == ["[1/3] A1: done", "[2/3] A2: done", "[3/3] A3: failed"]
+    run(files, tmp_path / "out", resume=True, note=notes.append)
+    assert notes[4] == "[1/3] A1: finished before"
+    run(files[:1], tmp_path / "out2", note=notes.append)
+    assert notes[-1:] == ["Writing the report"]  # of one position, the end tells enough
+
+
 def test_changed_images_are_done_again(tmp_path: Path) -> None:
     files = wells(tmp_path / "in")
     run(files, tmp_path / "out")
@@ -269,7 +351,7 @@ def test_a_run_is_resumed_only_with_what_it_was_begun(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="begun with another model_sha256"):
         analyze([file], segmenter, tmp_path / "out", settings=PLAIN, resume=True)
     (tmp_path / "out" / "analysis.json").write_text("{")
-    with pytest.raises(ValueError, match=r"analysis.json is damaged; delete it"):
+    with pytest.raises(ValueError, match=r"analysis.json is damaged, so that nothing tells"):
         run([file], tmp_path / "out", resume=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ import pandas as pd
 from softlight.config import ConfigError
 from softlight.data.samples import counted, listed
 from softlight.inference.predict import Segmenter
-from softlight.io.files import replacing
-from softlight.io.tables import join_tables, write_parquet, write_table
+from softlight.io.strict_json import write_json
+from softlight.io.tables import join_tables, read_parquet, write_parquet, write_table
 from softlight.measure.plate import read_plate_map, wells_of
 from softlight.recipes.analysis.kept import KeptFrames
 from softlight.recipes.analysis.movie import Measured, analyze_movie, write_zarr
@@ -33,6 +32,7 @@ from softlight.recipes.analysis.state import (
 )
 from softlight.recipes.analysis.summaries import (
     QUANTITIES,
+    SUMMED,
     cells_words,
     curves_by_condition,
     dose_responses,
@@ -50,7 +50,9 @@ TABLES = (
     "objects",
     "tracks",
     "divisions",
+    "merges",
     "edits",
+    "drift",
     "kinetics",
     "population",
     "growth",
@@ -74,6 +76,13 @@ class Analyzed:
     def name(self) -> str:
         """The position's name."""
         return self.position.name
+
+    @property
+    def state(self) -> str:
+        """Whether it is done, in words."""
+        if self.error:
+            return "failed"
+        return "finished before" if self.resumed else "done"
 
     def line(self) -> str:
         """What was found, for the terminal."""
@@ -151,7 +160,8 @@ def analyze(
     results = []
     for number, position in enumerate(positions, start=1):
         result = _one(position, cells, out, settings, len(positions) == 1, progress)
-        note(f"[{number}/{len(positions)}] {result.line()}")
+        if len(positions) > 1:  # what was found is told at the end
+            note(f"[{number}/{len(positions)}] {result.name}: {result.state}")
         results.append(result)
     table = positions_table(
         [one.name for one in results],
@@ -206,7 +216,9 @@ def _one(
         inputs = hashes(position.there)
         before = finished(out, position.name, inputs)
         if before is not None:
-            result.record, result.resumed = before, True
+            tables = {name: _kept_table(out, position.name, name) for name in SUMMED}
+            result.record = before | {"summary": summary_of(tables)}  # JSON has neither nan nor inf
+            result.resumed = True
             return result
         forget(out, position.name)
         kept = KeptFrames(folder_of(out, position.name), inputs)
@@ -237,6 +249,10 @@ def _one(
     return result
 
 
+def _kept_table(out: Path, position: str, name: str) -> pd.DataFrame:
+    return read_parquet(folder_of(out, position) / f"{name}.parquet")
+
+
 def _facts(position: Position, measured: Measured, inputs: dict[str, str]) -> dict[str, Any]:
     """What is recorded of a finished position."""
     movie = measured.movie
@@ -259,14 +275,19 @@ def _facts(position: Position, measured: Measured, inputs: dict[str, str]) -> di
 def _write_tables(
     out: Path, results: Sequence[Analyzed], positions: pd.DataFrame, *, with_conditions: bool
 ) -> None:
-    """The tables of all positions, one row a position, and the curves of each condition."""
+    """The tables of all positions, one row a position, and the curves of each condition.
+
+    Tables of an earlier run that this one has not are deleted, lest they be taken for its own.
+    """
     fine = [result for result in results if result.error is None]
+    written = set()
     for name in TABLES:
         parts = [(result.name, folder_of(out, result.name) / f"{name}.parquet") for result in fine]
         if name == "classes":  # only models of several classes have it
             parts = [part for part in parts if part[1].is_file()]
         if parts:
             join_tables(out / name, parts, with_movie=len(results) > 1)
+            written.add(name)
     write_table(out / "positions", positions)
     if with_conditions and fine:
         population = populations(
@@ -275,8 +296,13 @@ def _write_tables(
         )
         wells = positions.rename(columns={"position": "movie"})
         write_table(out / "conditions", curves_by_condition(population, wells))
+        written.add("conditions")
         if positions["dose"].notna().any():
             write_table(out / "dose_response", dose_responses(responses(positions))[0])
+            written.add("dose_response")
+    for name in {*TABLES, "conditions", "dose_response"} - written:
+        for suffix in (".csv", ".parquet"):
+            (out / f"{name}{suffix}").unlink(missing_ok=True)
 
 
 def _write_run(
@@ -297,5 +323,4 @@ def _write_run(
             for one in results
         ],
     }
-    with replacing(out / "run.json") as temporary:
-        temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")
+    write_json(out / "run.json", run)

@@ -92,6 +92,7 @@ def analyze_movie(
         size = movie.pixel_size_um
         objects = with_held_in_movie(objects, target, cells.spec, pixel_size_um=size)
     tables = {"objects": objects, "tracks": tracked.tracks, "edits": edits}
+    tables |= {"merges": tracked.merges, "drift": tracked.drift}
     if not found.classes.empty:
         tables["classes"] = found.classes
     tables["divisions"] = division_table(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from softlight.inference.predict import Segmenter
-from softlight.io.files import replacing
+from softlight.io.strict_json import write_json
 from softlight.recipes.analysis.kept import count_kept
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.provenance import stamp
@@ -55,7 +55,7 @@ def claim(out: Path, plan: dict[str, Any], *, resume: bool) -> None:
                 "tables would mix the two. Use the same, or give --out another folder."
             )
         return
-    _write(path, plan)
+    write_json(path, plan)
 
 
 def _differences(one: Any, two: Any, name: str = "") -> list[str]:
@@ -72,12 +72,22 @@ def folder_of(out: Path, name: str) -> Path:
 
 
 def finished(out: Path, name: str, inputs: dict[str, str]) -> dict[str, Any] | None:
-    """What is recorded of a position if it is done and its images are the same; else None."""
-    path = folder_of(out, name) / RECORD
-    if not path.is_file():
+    """What is recorded of a position if it is done, whole, and its images are the same; else None.
+
+    A record or a table that is damaged or gone means that the position is done again.
+    """
+    folder = folder_of(out, name)
+    try:
+        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        tables = {file: folder / file for file in found["tables"]}
+        same = found["inputs"] == inputs and found["tables"] == {
+            file: _of_path(path) for file, path in tables.items()
+        }
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    record = _read(path)
-    return record if record.get("inputs") == inputs else None
+    if not same or not (out / "labels" / f"{name}.tif").is_file():
+        return None
+    return dict(found)
 
 
 def count_finished(out: Path) -> tuple[int, int]:
@@ -88,8 +98,10 @@ def count_finished(out: Path) -> tuple[int, int]:
 
 
 def record(out: Path, name: str, facts: dict[str, Any]) -> None:
-    """Say that a position is finished; from here on it is not done again."""
-    _write(folder_of(out, name) / RECORD, facts)
+    """Say that a position is finished; from here on it is not done again while its tables last."""
+    folder = folder_of(out, name)
+    tables = {file.name: _of_path(file) for file in sorted(folder.glob("*.parquet"))}
+    write_json(folder / RECORD, facts | {"tables": tables})
 
 
 def forget(out: Path, name: str) -> None:
@@ -101,7 +113,8 @@ def forget(out: Path, name: str) -> None:
     (folder_of(out, name) / RECORD).unlink(missing_ok=True)
     for maps in ("labels", "classes"):
         (out / maps / f"{name}.tif").unlink(missing_ok=True)
-    (folder_of(out, name) / "classes.parquet").unlink(missing_ok=True)
+    for table in folder_of(out, name).glob("*.parquet"):
+        table.unlink()
     for left in (
         *(out / "classes").glob(f".{escape(name)}.*"),
         *(out / "labels").glob(f".{escape(name)}.*"),
@@ -135,10 +148,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        raise ValueError(f"{path} is damaged; delete it, and that part is done again.") from None
+        raise ValueError(
+            f"{path} is damaged, so that nothing tells what this run was begun with; give --out "
+            "another folder, or delete the file if model, labels and settings are the same."
+        ) from None
     return found
-
-
-def _write(path: Path, values: dict[str, Any]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2), encoding="utf-8")

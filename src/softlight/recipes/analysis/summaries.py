@@ -17,11 +17,12 @@ from softlight.measure.plate import condition_curves, wells_of
 Row = dict[str, Any]
 _LONGEST = 1e5  # hours or frames: a longer doubling time is as good as none
 QUANTITIES = ("count", "confluence")
+SUMMED = ("population", "tracks", "growth", "divisions", "edits")  # what a summary is made of
 RESPONSES = ("growth_rate", "last_confluence", "last_count")
 
 
 def summary_of(tables: dict[str, pd.DataFrame]) -> Row:
-    """The few numbers of a movie that stand in its row of the positions."""
+    """The few numbers of a movie that stand in its row of the positions, from those ``SUMMED``."""
     population, tracks = tables["population"], tables["tracks"]
     growth = {row["quantity"]: row for row in tables["growth"].to_dict("records")}
     seen = population[~population["missing"]]
