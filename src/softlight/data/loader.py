@@ -33,6 +33,7 @@ from softlight.data.weights import pixel_weights
 Change = Callable[["Decoded", np.random.Generator], "Decoded"]
 CACHE_BYTES_IN_MEMORY = 2 * 1024**3
 _AHEAD = 3  # batches prepared while the network works on one
+_STEP_PX = 16  # of the side of crops: networks halve images some four times
 
 
 @dataclass(frozen=True)
@@ -244,11 +245,14 @@ class TrainingBatches:
         return -(-self.samples_per_epoch // self._config.batch_size)
 
     def _patch_shape(self) -> tuple[int, int]:
-        """Crops of the asked size; whole images get the largest size among them."""
-        if self._config.patch_px:
-            return self._config.patch_px, self._config.patch_px
+        """Crops of the asked size, but not larger than any image; whole images get the largest."""
         shapes = [item.classes.shape for item in self._decoded]
-        return max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
+        height, width = max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
+        if not self._config.patch_px:
+            return height, width
+        fits_all = _STEP_PX * math.ceil(max(height, width) / _STEP_PX)
+        side = min(self._config.patch_px, fits_all)  # padding beyond would cost, and teach nothing
+        return side, side
 
     def _turns_of_images(self) -> npt.NDArray[np.int64]:
         """The index of each image as often as it comes in a round."""
