@@ -67,7 +67,7 @@ def test_steps_of_cells_cut_by_the_border_count_for_no_speed() -> None:
     row = one(objects)
     assert (row["speed_steps"], row["mean_speed_px_per_frame"]) == (3, 1)
     assert row["path_length_px"] == 15
-    assert row["flag"] == "border"
+    assert row["flag"] == "border, straight"
     row = one(objects.assign(touches_border=True))
     assert np.isnan(row["mean_speed_px_per_frame"])
     assert row["flag"] == "border, no whole step"
@@ -104,7 +104,9 @@ def test_a_straight_line_is_ballistic_and_diffusion_is_not() -> None:
     row = one(path(*((t, 0.0, 2.0 * t) for t in range(30))))
     assert row["msd_alpha"] == pytest.approx(2)
     assert row["directionality"] == 1
-    assert row["persistence_frames"] == np.inf
+    assert row["velocity_correlation"] == pytest.approx(1)
+    assert np.isnan(row["persistence_frames"])  # it does not end
+    assert row["flag"] == "straight"
     rng = np.random.default_rng(0)
     ways = np.cumsum(rng.normal(0, 1, (200, 100, 2)), axis=1)
     objects = pd.concat(
@@ -130,6 +132,22 @@ def test_the_localisation_error_is_taken_off() -> None:
     truth = exact["mean_speed_um_per_min"].mean()
     assert uncorrected["mean_speed_um_per_min"].mean() > 1.05 * truth
     assert uncorrected["velocity_correlation"].mean() < 0.9 * exact["velocity_correlation"].mean()
+
+
+def test_a_correlation_that_no_walk_has_is_none() -> None:
+    # steps of 3, 5, 5, 3: successive products are 55 / 3 on average, squares 68 / 4
+    row = one(path(*((t, 0.0, x) for t, x in enumerate([0, 3, 8, 13, 16]))))
+    assert np.isnan(row["velocity_correlation"])
+    assert np.isnan(row["persistence_frames"])
+    assert row["flag"] == "no persistence"
+    table = track_kinetics(
+        walkers(cells=300, frames=8, error=1.5), frame_interval_min=10, localisation_sd=1.5
+    )
+    known = table["velocity_correlation"].dropna()
+    assert 0 < len(known) < len(table)
+    assert known.abs().max() <= 1
+    assert np.isfinite(table["persistence_min"].dropna()).all()
+    assert (table.loc[table["persistence_min"].isna(), "flag"] == "no persistence").all()
 
 
 def test_an_error_larger_than_all_motion_leaves_no_speed() -> None:

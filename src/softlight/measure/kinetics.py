@@ -160,7 +160,11 @@ def true_share(mean_square_speed: Floats, added: float, interval: float) -> Floa
 
 
 def _turns(positions: Positions, steps: pd.DataFrame, sigma: float) -> dict[str, Floats]:
-    """Turning angles, and the correlation of each velocity with the next."""
+    """Turning angles, and the correlation of each velocity with the next.
+
+    Of few steps, chance and the correction make correlations that no walk has: those are nan. Such
+    as that of a straight line have no persistence time that ends.
+    """
     units, count = positions.units, len(positions.ids)
     whole = steps["is_whole"].to_numpy()
     track = _track_of(positions, steps)
@@ -175,11 +179,14 @@ def _turns(positions: Positions, steps: pd.DataFrame, sigma: float) -> dict[str,
         error = 2 * (sigma / units.per_frame) ** 2
         now = square[0] / square[1] - 2 * error
         correlation = np.where(now > 0, (again[0] / again[1] + error) / now, np.nan)
+        correlation = np.where(np.abs(correlation) > 1 + 1e-9, np.nan, correlation)
+    persistence = persistence_from_correlation(correlation, units.per_frame)
+    persistence[np.isinf(persistence)] = np.nan
     return {
         "mean_turning_rad": absolute,
         "mean_cos_turning": cosine,
         "velocity_correlation": correlation,
-        f"persistence_{units.times}": persistence_from_correlation(correlation, units.per_frame),
+        f"persistence_{units.times}": persistence,
     }
 
 
@@ -226,12 +233,15 @@ def _flags(columns: dict[str, np.ndarray], positions: Positions, short: int) -> 
     points, steps = columns["points"], columns["speed_steps"]
     cut = sums(positions.track, ~positions.whole, len(points)) > 0
     flags = []
-    for number, used, missing, at_border in zip(
-        points, steps, columns["missing_frames"], cut, strict=True
+    correlation, time = columns["velocity_correlation"], positions.units.times
+    unknown = np.isfinite(columns["mean_cos_turning"]) & np.isnan(columns[f"persistence_{time}"])
+    for number, used, missing, at_border, odd, value in zip(
+        points, steps, columns["missing_frames"], cut, unknown, correlation, strict=True
     ):
         words = ["one point"] if number == 1 else ["short"] if number < short else []
         words += ["gaps"] if missing else []
         words += ["border"] if at_border else []
         words += ["no whole step"] if number > 1 and not used else []
+        words += ["no persistence" if np.isnan(value) else "straight"] if odd else []
         flags.append(", ".join(words))
     return flags

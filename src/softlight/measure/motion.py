@@ -6,10 +6,9 @@ between tracks, or between clones where the tracks table is given.
 
 from __future__ import annotations
 
-from dataclasses import astuple
-
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from softlight.measure.displacements import (
     MOST_LAGS,
@@ -21,9 +20,17 @@ from softlight.measure.displacements import (
 from softlight.measure.kinetics import true_share, velocity_products
 from softlight.measure.positions import Positions, checked_clones, positions_of
 from softlight.measure.runs import Floats, Ints, sums
-from softlight.measure.walks import fit_walk
+from softlight.measure.walks import FEWEST_LAGS, SHORTEST, Walk, fit_walk
 
 MOST_GROUPS = 60  # of the jackknife; more clones than these are left out several at a time
+ROWS = {  # after mean_speed, in the order of `_estimates`; L is the unit of lengths, T of times
+    "corrected_mean_speed": "{L}_per_{T}",
+    "rms_speed": "{L}_per_{T}",
+    "persistence": "{Ts}",
+    "localisation_sd": "{L}",
+    "diffusion": "{L}2_per_{T}",
+    "msd_alpha": "1",
+}
 
 
 def msd_curve(
@@ -93,46 +100,67 @@ def motion_summary(
     tracks: pd.DataFrame | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """The movie's motion in a few rows: ``measure``, ``value``, ``low``, ``high``, ``unit``.
+    """The movie's motion in a few rows, each with an interval.
 
-    Rows: ``mean_speed`` (as seen), ``corrected_mean_speed`` (the localisation error taken off),
-    ``rms_speed``, ``persistence``, ``localisation_sd``, ``diffusion``, ``msd_alpha``. The
-    localisation error is fitted to the MSD of a persistent random walk unless it is given.
+    Columns: ``measure``, ``value``, ``low``, ``high``, ``unit``, ``note``. Rows: ``mean_speed`` (as
+    seen), ``corrected_mean_speed`` (the localisation error taken off), ``rms_speed``,
+    ``persistence``, ``localisation_sd``, ``diffusion``, ``msd_alpha``. The localisation error is
+    fitted to the MSD of a persistent random walk unless it is given. A value that is not determined
+    is nan, and ``note`` says why; of a persistence time that is only known to be shorter, or
+    longer, than something, that is the interval's one end.
     """
     positions, clones = _read(objects, frame_interval_min, tracks)
     moved = displacements(positions)
     speeds = _speed_sums(positions)
-    whole = _estimates(moved, speeds, positions, localisation_sd)
-    if np.isnan(whole[-1]):  # an error that cannot be measured cannot be taken off
-        whole = (np.nan, *whole[1:])
+    walk = _walk_of(moved, positions, localisation_sd)
+    whole = _estimates(walk, speeds, positions)
+    if np.isnan(walk.added):  # an error that cannot be measured cannot be taken off
+        whole[0] = np.nan
     groups, weight = _groups(clones, moved.pairs[:, 0])
-    without = np.array(
-        [
-            _estimates(*_only(moved, speeds, groups != group), positions, localisation_sd)
-            for group in range(len(weight))
-        ]
-    ).reshape(len(weight), len(whole))
-    half = jackknife_half(without - np.array(whole), weight, level=level)
-    raw = ratio_with_interval(speeds[0], speeds[2], clones, level=level)
+    without = np.empty((len(weight), len(whole)))
+    for group in range(len(weight)):
+        some, their = _only(moved, speeds, groups != group)
+        without[group] = _estimates(_walk_of(some, positions, localisation_sd), their, positions)
+    half = jackknife_half(without - whole, weight, level=level)
+    low, high = whole - half, whole + half
+    if localisation_sd is not None:
+        half[-1] = 0.0
+    # Its square is what is fitted, and may be below 0 by chance.
+    low[3], high[3] = (np.sqrt(max(walk.added + end, 0.0)) / 2 for end in (-half[-1], half[-1]))
+    low[:5] = np.maximum(low[:5], 0)  # all but alpha
+    notes = [walk.note] * len(ROWS)
+    notes[1] = notes[2] = walk.note or _at_edge(
+        walk.edge, whole, low, high, _lags(moved, positions)
+    )
     units = positions.units
-    rows = [("mean_speed", *raw, units.speed)]
-    for at, (name, unit) in enumerate(
-        {
-            "corrected_mean_speed": units.speed,
-            "rms_speed": units.speed,
-            "persistence": units.times,
-            "localisation_sd": units.length,
-            "diffusion": f"{units.length}2_per_{units.time}",
-            "msd_alpha": "1",
-        }.items()
-    ):
-        low, high = whole[at] - half[at], whole[at] + half[at]
-        if name == "localisation_sd":  # its square is what is fitted, and may be below 0 by chance
-            width = half[-1] if localisation_sd is None else 0.0
-            low, high = (np.sqrt(max(whole[-1] + end, 0.0)) / 2 for end in (-width, width))
-        low = low if name == "msd_alpha" else max(low, 0.0)
-        rows.append((name, whole[at], low, high, unit))
-    return pd.DataFrame(rows, columns=["measure", "value", "low", "high", "unit"])
+    raw = ratio_with_interval(speeds[0], speeds[2], clones, level=level)
+    no_steps = "" if np.isfinite(raw[0]) else "no step of one frame by a whole cell"
+    rows = [("mean_speed", *raw, units.speed, no_steps)]
+    for at, (name, unit) in enumerate(ROWS.items()):
+        unit = unit.format(L=units.length, T=units.time, Ts=units.times)
+        note = "" if np.isfinite(whole[at]) else notes[at] or no_steps
+        rows.append((name, whole[at], low[at], high[at], unit, note))
+    return pd.DataFrame(rows, columns=["measure", "value", "low", "high", "unit", "note"])
+
+
+def _at_edge(edge: int, whole: Floats, low: Floats, high: Floats, lags: Floats) -> str:
+    """Why P is no number, if it is none: then one end of its interval is what is known of it.
+
+    A walk that forgets faster than it is looked at shows S² P only, and its S is unknown too.
+    """
+    first, last = float(lags[0]), float(lags[-1])
+    bounded = np.isfinite(high[2])  # as intervals are: not of a single clone
+    if edge < 0 or (whole[2] < first and low[2] <= SHORTEST * first):
+        if bounded:
+            low[2], high[2] = 0.0, max(first, high[2])
+        whole[1:3] = low[1] = high[1] = np.nan
+        return "too short for this time between frames: only diffusion is seen"
+    if edge > 0:
+        if bounded:
+            low[2], high[2] = min(last, low[2]), np.inf
+        whole[2] = np.nan
+        return "longer than the lags that were fitted: straight as far as it is seen"
+    return ""
 
 
 def _read(
@@ -172,28 +200,44 @@ def _only(
     return some, (speeds[0][keep], speeds[1][keep], speeds[2][keep])
 
 
-def _estimates(
-    moved: Displacements,
-    speeds: tuple[Floats, Floats, Floats],
-    positions: Positions,
-    localisation_sd: float | None,
-) -> tuple[float, ...]:
-    """Corrected mean speed, then the walk's S, P, σ, D and alpha."""
-    interval = positions.units.per_frame
+def _use(pairs: Floats) -> NDArray[np.bool_]:
+    """The lags to fit: those with half of the pairs of lag 1, but as many as a fit needs.
+
+    Long lags are seen in few tracks only.
+    """
+    use: NDArray[np.bool_] = pairs >= max(1.0, 0.5 * pairs.max(initial=0))
+    use[:FEWEST_LAGS] |= pairs[:FEWEST_LAGS] > 0
+    return use
+
+
+def _lags(moved: Displacements, positions: Positions) -> Floats:
+    """The lags that are fitted, as times; the first alone where there is none."""
+    used = np.flatnonzero(_use(moved.pairs.sum(axis=0)))
+    lags = 1.0 + (used if len(used) else np.zeros(1, np.intp))
+    return np.asarray(lags * positions.units.per_frame, np.float64)
+
+
+def _walk_of(moved: Displacements, positions: Positions, localisation_sd: float | None) -> Walk:
+    """The walk that fits all tracks."""
     pairs, squares = moved.pairs.sum(axis=0), moved.squares.sum(axis=0)
-    # Long lags are seen in few tracks only: as many lags as half of the pairs of lag 1 have.
-    use = pairs >= max(1.0, 0.5 * pairs.max(initial=0))
-    lag = np.arange(1, len(pairs) + 1) * interval
+    lag = positions.units.per_frame * np.arange(1.0, len(pairs) + 1, dtype=np.float64)
+    use = _use(pairs)
     with np.errstate(invalid="ignore", divide="ignore"):
         msd = squares / pairs
-    walk = fit_walk(lag[use], msd[use], pairs[use], localisation_sd=localisation_sd)
+    return fit_walk(lag[use], msd[use], pairs[use], localisation_sd=localisation_sd)
+
+
+def _estimates(walk: Walk, speeds: tuple[Floats, Floats, Floats], positions: Positions) -> Floats:
+    """Corrected mean speed, then the walk's S, P, σ, D, alpha and 4 σ²."""
     steps = float(speeds[2].sum())
-    if steps == 0:
-        return (np.nan, *astuple(walk))
-    added = 0.0 if np.isnan(walk.added) else walk.added
-    square = np.array([speeds[1].sum() / steps])
-    corrected = float(speeds[0].sum()) / steps * float(true_share(square, added, interval)[0])
-    return (corrected, *astuple(walk))
+    corrected = np.nan
+    if steps:
+        added = max(walk.added, 0.0) if np.isfinite(walk.added) else 0.0
+        square = np.array([speeds[1].sum() / steps])
+        share = float(true_share(square, added, positions.units.per_frame)[0])
+        corrected = float(speeds[0].sum()) / steps * share
+    walked = (walk.speed, walk.persistence, walk.localisation_sd, walk.diffusion, walk.alpha)
+    return np.array([corrected, *walked, walk.added])
 
 
 def _groups(clones: Ints, pairs: Floats) -> tuple[Ints, Floats]:

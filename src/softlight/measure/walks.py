@@ -17,6 +17,7 @@ import numpy as np
 from softlight.measure.runs import Floats
 
 FEWEST_LAGS = 4
+SHORTEST, LONGEST = 1 / 20, 20  # persistence times to try, of the first and of the last lag
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _fit_furth(
     no fit that fails.
     """
     first, last = float(time[0]), float(time[-1])
-    shortest, longest = first / 20, 20 * last
+    shortest, longest = SHORTEST * first, LONGEST * last
     persistence = np.geomspace(shortest, longest, 120)
     for _ in range(3):
         squares, speed2, added = _linear_parts(time, msd, weight, persistence, fixed)
