@@ -10,7 +10,9 @@ from tests.cases import bright_segmenter, write_discs
 
 from softlight.io.labels import write_labels
 from softlight.recipes.analysis.analyze import analyze
-from softlight.recipes.apart import keep_apart
+from softlight.recipes.apart import keep_apart, keep_beside
+from softlight.recipes.evaluate import evaluate
+from softlight.recipes.evaluate_tracking import evaluate_tracking
 from softlight.recipes.export import export
 from softlight.recipes.segment import segment
 from softlight.recipes.track_folder import track_folder
@@ -112,3 +114,39 @@ def test_an_export_does_not_lie_among_the_labels_that_it_is_made_of(tmp_path: Pa
     with pytest.raises(ValueError, match=r"x\.ome\.zarr lies in .*labels, all of which is read"):
         export(tmp_path / "labels", "ome-zarr", tmp_path / "labels" / "x.ome.zarr")
     export(tmp_path / "labels", "ome-zarr", tmp_path / "x.ome.zarr")
+
+
+def test_beside_by_hand(tmp_path: Path) -> None:
+    keep_beside([tmp_path / "in"], tmp_path)
+    keep_beside([tmp_path / "in"], tmp_path / "in" / "out")
+    with pytest.raises(ValueError, match="in is read, and the results would mix with it"):
+        keep_beside([tmp_path / "a", tmp_path / "in"], tmp_path / "in" / ".")
+
+
+@pytest.mark.parametrize("place", ["predicted", "predicted/scores", "data"])
+def test_scores_do_not_go_among_predictions(tmp_path: Path, place: str) -> None:
+    data = write_discs(tmp_path / "data", ["a", "b"])
+    (write_discs(tmp_path / "again", ["a", "b"]) / "labels").rename(tmp_path / "predicted")
+    before = files(tmp_path)
+    with pytest.raises(ValueError, match=r"give --out (another folder|a folder outside)"):
+        evaluate(data, tmp_path / place, predicted=tmp_path / "predicted")
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("place", ["set/01_RES", "set/01_RES/scores", "set/01_GT", "set"])
+def test_scores_do_not_go_into_a_submission(tmp_path: Path, place: str) -> None:
+    data = tmp_path / "set"
+    image(data / "01" / "t000.tif")
+    for folder, prefix, table in (("01_GT/TRA", "man_track", "man"), ("01_RES", "mask", "res")):
+        labels = np.zeros((16, 16), np.uint16)
+        labels[4:9, 4:9] = 1
+        write_labels(data / folder / f"{prefix}000.tif", labels)
+        (data / folder / f"{table}_track.txt").write_text("1 0 0 0\n")
+    before = files(data)
+    with pytest.raises(ValueError, match=r"give --out (another folder|a folder outside)"):
+        evaluate_tracking(data, tmp_path / place, predicted=data / "01_RES")
+    assert files(data) == before
+    with pytest.raises(ValueError, match="set is read"):
+        evaluate_tracking(data, data, predicted=data)
+    assert files(data) == before
+    evaluate_tracking(data, data / "scores", predicted=data / "01_RES")

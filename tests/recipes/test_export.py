@@ -13,6 +13,7 @@ from softlight.io.exchange.movie import ExchangeError, TrackedMovie, locate_cell
 from softlight.io.exchange.run_folder import read_run
 from softlight.io.exchange.trackmate_read import read_trackmate
 from softlight.io.labels import write_labels
+from softlight.recipes.analysis.analyze import analyze
 from softlight.recipes.export import export
 
 FRAMES = np.zeros((3, 12, 16), np.int32)
@@ -176,3 +177,13 @@ def test_movies_are_not_changed(tmp_path: Path) -> None:
         export(run, to, tmp_path / f"out{number}")
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert isinstance(replace(read_run(run), name="b"), TrackedMovie)
+
+
+def test_a_run_in_which_all_failed_has_nothing_to_hand_over(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(b"II*\0nothing")
+    write_labels(tmp_path / "labels.tif", FRAMES)
+    found = analyze([tmp_path / "a.tif"], tmp_path / "labels.tif", tmp_path / "run")
+    assert len(found.failed) == 1
+    with pytest.raises(ExchangeError, match=r"No position of .*run is finished.*positions.csv"):
+        export(tmp_path / "run", "csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

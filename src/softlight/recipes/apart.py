@@ -31,3 +31,15 @@ def keep_apart(read: Iterable[Path], out: Path, *, whole: Iterable[Path] = ()) -
             f"{out} lies in {around}, all of which is read, and the results would be read with it; "
             "give --out a folder outside."
         )
+
+
+def keep_beside(read: Iterable[Path], out: Path) -> None:
+    """Raise, before anything is written, if results would lie in one of these folders themselves.
+
+    For results of other names than all that is read: a folder of their own below does no harm.
+    """
+    same = next((path for path in read if path.resolve() == out.resolve()), None)
+    if same is not None:
+        raise ValueError(
+            f"{out} is read, and the results would mix with it; give --out another folder."
+        )

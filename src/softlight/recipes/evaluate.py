@@ -17,6 +17,7 @@ from softlight.evaluate.classes import class_scores, write_confusion
 from softlight.evaluate.table import summarize, write_metrics
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
+from softlight.recipes.apart import keep_apart, keep_beside
 from softlight.recipes.divide import Options
 from softlight.recipes.pages import scores_page
 from softlight.recipes.provenance import stamp
@@ -101,6 +102,9 @@ def evaluate(
             "Finished predictions cannot be made worse; give a model to be scored on images that "
             "are, or leave out what they have lost."
         )
+    keep_beside([data], out)
+    if predicted is not None:
+        keep_apart([], out, whole=[predicted])
     dataset = open_dataset(data, annotation=annotation, progress=progress)
     for line in dataset.notes:
         note(line)

@@ -27,6 +27,7 @@ from softlight.io.ctc import (
 )
 from softlight.io.files import replacing
 from softlight.io.labels import read_labels
+from softlight.recipes.apart import keep_apart, keep_beside
 from softlight.recipes.provenance import stamp
 from softlight.recipes.tracking_page import ScoredSequence, tracking_page
 
@@ -98,6 +99,9 @@ def evaluate_tracking(
         note: told what was found.
     """
     pairs = _pairs(data, predicted)
+    truths = [sequence.folder / f"{sequence.name}_GT" for sequence, _ in pairs]
+    keep_beside([data, predicted], out)
+    keep_apart([], out, whole=[*truths, *(folder for _, folder in pairs)])
     total = sum(len(sequence.tracking) for sequence, _ in pairs)
     scored: list[ScoredSequence] = []
     done = 0

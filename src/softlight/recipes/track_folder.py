@@ -17,11 +17,12 @@ from softlight.data.samples import counted
 from softlight.io.errors import ImageError
 from softlight.io.exchange.ctc import write_ctc
 from softlight.io.exchange.movie import TrackedMovie
+from softlight.io.exchange.run_folder import CLAIM
 from softlight.io.labels import label_writer
 from softlight.io.strict_json import write_json
 from softlight.io.tables import write_table
 from softlight.measure.morphology import measure_frame
-from softlight.recipes.analysis.state import CLAIM, claim, hashes
+from softlight.recipes.analysis.state import claim, hashes
 from softlight.recipes.apart import keep_apart
 from softlight.recipes.given_frames import given_frames
 from softlight.recipes.provenance import stamp

@@ -127,11 +127,12 @@ def _cells(model: str | None, labels: Path | None, device: str) -> Segmenter | P
     from softlight.apps.progress import say
     from softlight.inference.predict import Segmenter
 
-    if (model is None) == (labels is None):
-        raise ValueError("Give --model to find the cells, or --labels to start from labels.")
+    if model is not None and labels is not None:
+        raise ValueError("--model finds the cells, --labels has them already: give one of the two.")
     if labels is not None:
         return labels
-    assert model is not None
+    if model is None:
+        raise ValueError("Give --model to find the cells, or --labels to start from labels.")
     segmenter = Segmenter.from_saved(model, device=device)
     say(f"Model {segmenter.spec.name} on {segmenter.device}")
     return segmenter

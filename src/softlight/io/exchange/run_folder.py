@@ -18,12 +18,14 @@ from softlight.io.labels import open_label_movie
 from softlight.io.tables import MOVIE
 from softlight.io.zarr_metadata import read_json
 
+CLAIM = "analysis.json"  # what a run was begun with; it is there before anything else
+
 
 def is_run_folder(path: Path) -> bool:
     """Whether the folder has the layout of a run: masks in labels/, or a table of cells."""
-    tables = ("objects.csv", "objects.parquet")
+    files = ("objects.csv", "objects.parquet", CLAIM)
     return path.is_dir() and (
-        any((path / name).is_file() for name in tables) or bool(_mask_files(path))
+        any((path / name).is_file() for name in files) or bool(_mask_files(path))
     )
 
 
@@ -39,6 +41,11 @@ def movies_of_run(path: Path | str) -> list[str]:
     if names:
         return names
     objects = read_table(path, "objects")
+    if objects is None and (path / CLAIM).is_file():
+        raise ExchangeError(
+            f"No position of {path} is finished, so that there is nothing to hand over; "
+            "positions.csv there says why, and softlight analyze --resume tries again."
+        )
     if objects is None:
         raise ExchangeError(
             f"{path} is no run folder: it has neither labels/NAME.tif nor objects.csv."

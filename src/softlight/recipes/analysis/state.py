@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from softlight.inference.predict import Segmenter
+from softlight.io.exchange.run_folder import CLAIM
 from softlight.io.strict_json import write_json
 from softlight.recipes.analysis.kept import count_kept
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.provenance import stamp
 
-CLAIM = "analysis.json"
 RECORD = "position.json"
 POSITIONS = "positions"
 
