@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch import nn
 from softlight.config import OptimizerConfig, ScheduleConfig, TrainConfig
 from softlight.data.loader import Batch, Decoded, TrainingBatches
 from softlight.models.device import choose_device, is_fast_in_bf16
+from softlight.training.budget import Budget
 from softlight.training.callbacks import Callback, Row, StepReport
 from softlight.training.checkpoint import (
     CheckpointError,
@@ -121,7 +121,7 @@ class Trainer:
             self.fabric = Fabric(accelerator=device.type, devices=1, precision=precision)  # type: ignore[arg-type]
         self.task = task
         self.settings = settings
-        self._now = time.monotonic if settings.clock == "wall" else time.process_time
+        self.budget = Budget(settings)
         self.optimizer_settings = optimizer
         self.schedule = schedule
         self.folder = folder
@@ -145,18 +145,18 @@ class Trainer:
             self._restore()
         for callback in self.callbacks:
             callback.started(self._facts)
-        stopped_by = self._reason_to_stop()
+        stopped_by = self.budget.reason_to_stop(self.state)
         while stopped_by is None:
             self._train_epoch(batches)
             self._finish_epoch(validation)
-            stopped_by = self._reason_to_stop()
+            stopped_by = self.budget.reason_to_stop(self.state)
         return self._result(stopped_by)
 
     def _train_epoch(self, batches: TrainingBatches) -> None:
         state, settings = self.state, self.settings
         torch.manual_seed(settings.seed * 1_000_003 + state.epoch)  # dropout, the same on resume
         self._network.train()
-        began, before = self._now(), state.elapsed_s
+        began, before = self.budget.now(), state.elapsed_s
         sums: dict[str, float] = {}
         pending = 0
         count = len(batches)
@@ -169,12 +169,12 @@ class Trainer:
                 sums[name] = sums.get(name, 0.0) + value
             pending += 1
             done = number
-            state.elapsed_s = before + self._now() - began
+            state.elapsed_s = before + self.budget.now() - began
             if pending == group:
                 self._optimizer_step(count)
                 pending = 0
             self._report_step(number, count, losses["loss"])
-            if self._out_of_time():
+            if self.budget.is_spent(self.state):
                 break
         if pending:
             self._optimizer_step(count)
@@ -194,7 +194,7 @@ class Trainer:
             self.schedule,
             step=state.step,
             epoch=state.epoch,
-            fraction=self._fraction(batches_per_epoch),
+            fraction=self.budget.fraction(self.state, batches_per_epoch),
             plateaus=self._plateaus(),
         )
         for group in self._optimizer.param_groups:
@@ -215,12 +215,12 @@ class Trainer:
 
     def _finish_epoch(self, validation: Sequence[Decoded]) -> None:
         state = self.state
-        began = self._now()
+        began = self.budget.now()
         judged = self._judged()
         measures = self.task.validate(
             judged, validation, move=self._move, autocast=self.fabric.autocast
         )
-        state.elapsed_s += self._now() - began
+        state.elapsed_s += self.budget.now() - began
         if not self._is_finite(measures):
             raise TrainingStoppedError(self._nan_advice(measures["loss"]))
         state.epoch += 1
@@ -241,35 +241,13 @@ class Trainer:
         if restart:
             self._restart_balanced()
 
-    # ---- when to stop -------------------------------------------------------------------------
+    # ---- the best weights, and the trap of one class ------------------------------------------
 
-    def _reason_to_stop(self) -> str | None:
-        state, settings = self.state, self.settings
-        if self._out_of_time():
-            return f"{settings.minutes:g} minutes are over"
-        if settings.minutes is None and state.epoch >= settings.epochs:
-            return f"{settings.epochs} epochs are done"
-        patience = settings.early_stopping_epochs
-        if patience and state.epoch - state.best_epoch >= patience:
-            return f"no gain in {settings.monitor} for {patience} epochs"
-        return None
-
-    def _out_of_time(self) -> bool:
-        minutes = self.settings.minutes
-        return minutes is not None and self.state.elapsed_s >= minutes * 60
-
-    def _fraction(self, batches_per_epoch: int) -> float:
-        """Share of the run that is over: by the clock where it has a budget, else by steps."""
-        if self.settings.minutes is not None:
-            return min(self.state.elapsed_s / (self.settings.minutes * 60), 1.0)
-        per_epoch = math.ceil(batches_per_epoch / self.settings.accumulate)
-        return min(self.state.step / (per_epoch * self.settings.epochs), 1.0)
-
-    def _plateaus(self) -> int:
-        if self.schedule.name != "plateau":
-            return 0
-        values = [self._score(row[f"val_{self.settings.monitor}"]) for row in self.state.history]
-        return count_plateaus(values, self.schedule.patience_epochs)
+    def _is_finite(self, measures: dict[str, float]) -> bool:
+        """Whether the weights are; a loss of nan alone may be a validation without known pixels."""
+        if math.isfinite(measures["loss"]):
+            return True
+        return all(bool(tensor.isfinite().all()) for tensor in self._judged().state_dict().values())
 
     def _nan_advice(self, value: float) -> str:
         rate = self.optimizer_settings.learning_rate
@@ -279,19 +257,17 @@ class Trainer:
             f"(--set train.clip_norm=1) or full precision (--set train.precision=32)."
         )
 
-    # ---- the best weights, and the trap of one class ------------------------------------------
-
-    def _is_finite(self, measures: dict[str, float]) -> bool:
-        """Whether the weights are; a loss of nan alone may be a validation without known pixels."""
-        if math.isfinite(measures["loss"]):
-            return True
-        return all(bool(tensor.isfinite().all()) for tensor in self._judged().state_dict().values())
-
     def _score(self, value: float) -> float:
         """Higher is better; an undefined measure is the worst."""
         if math.isnan(value):
             return -math.inf
         return -value if self.settings.monitor in LOWER_IS_BETTER else value
+
+    def _plateaus(self) -> int:
+        if self.schedule.name != "plateau":
+            return 0
+        values = [self._score(row[f"val_{self.settings.monitor}"]) for row in self.state.history]
+        return count_plateaus(values, self.schedule.patience_epochs)
 
     def _keep_best(self, measures: dict[str, float]) -> None:
         state = self.state
@@ -306,8 +282,8 @@ class Trainer:
         state = self.state
         answer = single_answer(measures)
         state.one_class = state.one_class + 1 if answer else 0
-        warm = self._fraction(max(1, state.step // state.epoch)) >= WARM_UP
-        at_end = self._reason_to_stop() is not None
+        warm = self.budget.fraction(self.state, max(1, state.step // state.epoch)) >= WARM_UP
+        at_end = self.budget.reason_to_stop(self.state) is not None
         noticed = answer and (at_end or (warm and state.one_class >= PATIENCE))
         if not answer or not noticed or state.one_class_told:
             return False
@@ -373,7 +349,7 @@ class Trainer:
 
     def _report_step(self, batch: int, batches: int, loss: float) -> None:
         state, settings = self.state, self.settings
-        fraction = self._fraction(batches)
+        fraction = self.budget.fraction(self.state, batches)
         remaining = state.elapsed_s * (1 - fraction) / fraction if fraction > 0 else math.nan
         report = StepReport(
             epoch=state.epoch + 1,
