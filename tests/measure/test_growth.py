@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import stats
 
 from softlight.measure.errors import MeasureError
 from softlight.measure.growth import fit_growth
@@ -182,6 +183,21 @@ def test_cells_that_never_divide_might_have() -> None:
     assert fit.rate_high >= 1 / (9 * 20)
     assert fit.doubling_high == np.inf
     assert fit.doubling_low == pytest.approx(np.log(2) / fit.rate_high)
+
+
+def test_the_rounding_of_numbers_is_no_growth() -> None:
+    time = np.arange(10.0)
+    value = np.full(10, 0.1) * (1 + 1e-15 * time)
+    shares = np.outer(np.full(5, 0.2), value)
+    alone = fit_growth(time, value, quantity="confluence")
+    assert (alone.rate, alone.rate_low, alone.rate_high) == (0, 0, 0)
+    assert np.isnan(alone.doubling)
+    by_clone = fit_growth(time, value, quantity="confluence", clones=shares)
+    assert by_clone.rate == 0
+    assert np.isnan(by_clone.doubling)
+    assert by_clone.doubling_high == np.inf
+    # of five families one might have divided in nine hours
+    assert by_clone.rate_high == pytest.approx(stats.norm.ppf(0.975) / 45)
 
 
 def test_shrinking_has_no_doubling_time() -> None:

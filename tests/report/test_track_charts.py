@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from softlight.report.charts import ChartError
@@ -107,6 +108,43 @@ NAN = np.full(3, np.nan)
 def test_nothing_to_draw_is_said(draw, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ChartError, match=message):
         draw()
+
+
+def limits(monkeypatch: pytest.MonkeyPatch, value: np.ndarray, line: FittedLine | None) -> dict:
+    """What the axes of a growth curve hold, and the lines that are drawn."""
+    seen = {}
+
+    def look(figure: Figure) -> bytes:
+        figure.canvas.draw()
+        (ax,) = figure.axes
+        low, high = ax.get_ylim()
+        seen.update(low=low, high=high, lines=ax.get_lines(), words=ax.get_legend())
+        seen["ticks"] = [tick for tick in ax.get_yticks() if low <= tick <= high]
+        return b""
+
+    monkeypatch.setattr("softlight.report.growth_charts.png", look)
+    growth_figure(TIME, value, title="Cells", label="cells", time_unit="h", line=line)
+    return seen
+
+
+def test_a_count_that_stays_is_a_flat_line_with_its_points_inside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    none = FittedLine(first=0, last=8, rate=None, label="no growth seen")
+    for constant in (1.0, 20.0, 33.3, 97.0):
+        found = limits(monkeypatch, np.full(TIME.shape, constant), none)
+        assert found["low"] == pytest.approx(constant / 1.5**0.5)
+        assert found["high"] == pytest.approx(constant * 1.5**0.5)
+        assert len(found["ticks"]) >= 2
+        assert len(found["lines"]) == 2  # the curve and its points; no fit
+        assert found["words"].get_texts()[0].get_text() == "no growth seen"
+
+
+def test_a_fit_stays_on_the_axis(monkeypatch: pytest.MonkeyPatch) -> None:
+    steep = FittedLine(first=0, last=8, rate=-1.0, label="halves in 0.7 h")
+    found = limits(monkeypatch, np.full(TIME.shape, 20.0), steep)
+    fitted = found["lines"][-1].get_ydata()
+    assert found["low"] < min(fitted) < max(fitted) < found["high"]
 
 
 def test_many_families_and_one_point() -> None:

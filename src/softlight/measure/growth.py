@@ -23,6 +23,7 @@ FEWEST_FRAMES = 4
 SHORTEST_SHARE = 1 / 3  # of the usable frames
 BENT = 0.01  # a curvature less likely than this is no chance
 SLIGHT = 1 / 3  # a slope that changes by less from end to end is near enough to one
+NOISE = 1e-9  # a change of the logarithm that is no more than the rounding of numbers
 FULL = 0.9  # confluence above which cells stop each other
 
 
@@ -116,12 +117,14 @@ def fit_growth(
     chosen, reason, bend_p = straight_range(time[usable], value[usable])
     used = usable[chosen]
     slopes = fit_slope(time[used], np.log(value[used]), 1 / value[used])
-    least = _least_error(time[used], value[used], clones is None) if quantity == "count" else 0.0
-    if clones is None:
-        rate = slopes.estimate
-        low, high = slopes.interval(level, least)
+    families = None if clones is None else clones[:, used]
+    least = _least_error(time[used], value[used], families, cells=quantity == "count")
+    if families is None:
+        rates = (slopes.estimate, *slopes.interval(level, least))
     else:
-        rate, low, high = _between_clones(slopes, value[used], clones[:, used], least, level)
+        rates = _between_clones(slopes, value[used], families, least, level)
+    span = float(time[used[-1]] - time[used[0]])
+    rate, low, high = (0.0 if abs(one) * span < NOISE else one for one in rates)
     doubling = _doubling(rate, low, high)
     return Growth(
         quantity=quantity,
@@ -238,14 +241,18 @@ def _bend(time: Floats, value: Floats) -> tuple[float, float]:
     return float(bend.chance @ tails), turn / rate if rate > 0 else np.inf
 
 
-def _least_error(time: Floats, value: Floats, alone: bool) -> float:
+def _least_error(time: Floats, value: Floats, clones: Floats | None, *, cells: bool) -> float:
     """What the rate's standard error is at the least: that of as many independent events as show.
 
-    A curve alone shows its net change, and that few steps may by chance look too even; families
-    tell the rest themselves, but where nothing happened one event might have.
+    A count alone shows its net change, and that few steps may by chance look too even; families
+    tell the rest themselves, but where nothing happened one event might have. Of an area no cells
+    are known but by their families: there are as many at least.
     """
-    events = max(1.0, abs(float(value[-1] - value[0]))) if alone else 1.0
-    return float(np.sqrt(events) / np.trapezoid(value, time))
+    if clones is None and not cells:
+        return 0.0
+    events = 1.0 if clones is not None else max(1.0, abs(float(value[-1] - value[0])))
+    alive = value if clones is None or cells else (clones > 0).sum(axis=0).astype(np.float64)
+    return float(np.sqrt(events) / np.trapezoid(alive, time))
 
 
 def _between_clones(

@@ -14,16 +14,17 @@ from softlight.report.charts import ChartError
 from softlight.report.ink import DARK, DASHES, LIGHT, Ink, new_figure, plain_logs, png
 
 Numbers = npt.NDArray[np.float64]
+_LEAST_RATIO = 1.5
 _MOST_CURVES = len(LIGHT.many) * len(DASHES)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FittedLine:
-    """The exponential through part of a growth curve."""
+    """The exponential through part of a growth curve; its range alone where none was seen."""
 
     first: float  # time at which its range begins
     last: float
-    rate: float  # of the logarithm, per unit of time
+    rate: float | None  # of the logarithm, per unit of time; None draws no line
     label: str  # what the legend says
 
 
@@ -58,12 +59,12 @@ def growth_figure(
     shown = np.where(usable, value, np.nan)
     ax.plot(time, shown, "-", color=ink.many[0], linewidth=1, alpha=0.7)
     ax.plot(time, shown, "o", color=ink.many[0], markersize=3.5)
-    if line is not None and math.isfinite(line.rate):
+    if line is not None:
         _draw_fit(ax, time, shown, line, ink)
     for number, (what, times) in enumerate((marked or {}).items()):
         _mark(ax, time, shown, times, what, ink.many[(3 + number) % len(ink.many)])
     ax.set_yscale("log")
-    plain_logs(ax.yaxis, shown[usable])
+    _leave_room(ax)
     ax.set_xlabel("frame" if time_unit == "frame" else f"time ({time_unit})")
     ax.set_ylabel(label)
     ax.set_title(title, loc="left", color=ink.text)
@@ -77,11 +78,24 @@ def _draw_fit(ax: Axes, time: Numbers, value: Numbers, line: FittedLine, ink: In
     inside = (time >= line.first) & (time <= line.last) & np.isfinite(value)
     if not inside.any():
         return
+    name = line.label if line.rate is None else None
+    ax.axvspan(line.first, line.last, color=ink.many[1], alpha=0.1, linewidth=0, label=name)
+    if line.rate is None:
+        return
     centre, height = time[inside].mean(), np.log(value[inside]).mean()
     at = np.array([line.first, line.last])
     fitted = np.exp(height + line.rate * (at - centre))
-    ax.axvspan(line.first, line.last, color=ink.many[1], alpha=0.1, linewidth=0)
     ax.plot(at, fitted, "--", color=ink.many[1], linewidth=2, label=line.label)
+
+
+def _leave_room(ax: Axes) -> None:
+    """The axis holds all that is drawn and spans a factor of 1.5 or more: no noise is enlarged."""
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.get_lines()])
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    low, high = float(drawn.min()), float(drawn.max())
+    more = max(math.sqrt(_LEAST_RATIO / (high / low)), (high / low) ** 0.05)
+    ax.set_ylim(low / more, high * more)
+    plain_logs(ax.yaxis, np.array([low / more, high * more]))
 
 
 def _mark(

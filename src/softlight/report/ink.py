@@ -60,7 +60,9 @@ def plain_logs(axis: Axis, values: npt.NDArray[np.float64]) -> None:
     """Ticks of a logarithmic axis at plain numbers, several also within one decade."""
     ratio = float(values.max() / values.min())
     subs: tuple[float, ...] = (1.0,)
-    if ratio < 4:
+    if ratio < 2:
+        subs = (1, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2, 2.2, 2.5, 2.8, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9)
+    elif ratio < 4:
         subs = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
     elif ratio < 30:
         subs = (1, 2, 3, 5)

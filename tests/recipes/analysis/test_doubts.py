@@ -65,5 +65,15 @@ def test_growth_and_divisions_that_contradict_are_told() -> None:
     assert "do not report this division rate" in divisions
     agreeing = grown((0.02, 0.01, 0.03), (0.022, 0.01, 0.03), (0.02, 0.01, 0.03))
     assert doubts("m", agreeing) == []
+    # each rate is outside the other's interval, and yet both may be the same
+    for same in (
+        ((0.02, 0.015, 0.025), (0.026, 0.021, 0.031)),
+        ((0.026, 0.021, 0.031), (0.02, 0.015, 0.025)),
+        ((-0.01, -0.03, 0.002), (0.004, -0.01, 0.018)),  # no growth seen of either
+        ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+    ):
+        assert doubts("m", grown(*same, (0.02, 0.01, 0.03))) == []
+    (other_way,) = doubts("m", grown((0.05, 0.04, 0.06), (0.02, 0.01, 0.03), (0.05, 0.04, 0.06)))
+    assert "different rates" in other_way
     unknown = grown((np.nan,) * 3, (np.nan,) * 3, (np.nan,) * 3)
     assert doubts("m", unknown) == []

@@ -16,7 +16,10 @@ from softlight.recipes.analysis.summaries import (
 def row(rate: float, low: float, high: float) -> dict[str, float]:
     times = {"": rate, "_low": high, "_high": low}
     return {
-        "growth_rate_high_per_h": high,
+        **{
+            f"growth_rate{end}_per_h": value
+            for end, value in (("", rate), ("_low", low), ("_high", high))
+        },
         **{
             f"doubling_time{end}_h": math.log(2) / value if value > 0 else math.nan
             for end, value in times.items()
@@ -31,9 +34,14 @@ def row(rate: float, low: float, high: float) -> dict[str, float]:
         ((0.05, 0.04, 0.06), "doubling in 13.9 h (11.6 to 17.3)"),
         ((0.05, -0.01, 0.06), "no growth seen (if it doubles, in 11.6 h or more)"),
         ((-0.01, -0.02, 0.001), "no growth seen (if it doubles, in 693.1 h or more)"),
-        ((-0.05, -0.06, -0.04), "no growth seen"),
+        ((-0.05, -0.06, -0.04), "decline, halves in 13.9 h (11.6 to 17.3)"),
+        ((-0.05, -0.06, 0.0), "no growth seen"),
         ((0.0, -1e-20, 1e-20), "no growth seen"),
+        ((6e-17, 5e-17, 7e-17), "no growth seen"),
+        ((-6e-17, -7e-17, -5e-17), "no growth seen"),
+        ((-1e-6, -1e-3, -1e-7), "no growth seen"),
         ((0.05, math.nan, math.nan), "growth not known"),
+        ((-0.05, math.nan, math.nan), "growth not known"),
         ((math.nan, math.nan, math.nan), "growth not known"),
     ],
 )
@@ -56,6 +64,9 @@ def test_words_of_a_fit() -> None:
     slow = doubling_of(row(0.05, -0.01, 0.06), "h")
     assert slow.short == "no growth seen"
     assert slow.headline("count") == ("growth of the count seen: 11.6 h or more to double", "none")
+    dying = doubling_of(row(-0.5, -0.6, -0.4), "h")
+    assert dying.short == "halves in 1.4 h (1.2 to 1.7)"
+    assert dying.headline("count") == ("to halve the count: 1.2 to 1.7 h", "1.4 h")
     named = {f"count_{name}": value for name, value in growing.row().items()}
     assert doubling_of(named, "h", quantity="count").short == "5.0 h (5.0 to 5.0)"
 

@@ -62,7 +62,7 @@ def growth_charts(tables: Tables) -> list[Chart]:
             title=title,
             label=label,
             time_unit=unit,
-            line=_line(row, unit, population, time, label=doubling.short),
+            line=_line(row, unit, population, time),
             marked=marks if quantity == "count" else None,
             alt=f"{title} over time; {doubling.words}",
             caption=f"{_capital(doubling.words)}. Fitted range: {row['reason']}.",
@@ -79,18 +79,19 @@ def time_of(population: pd.DataFrame) -> tuple[str, str]:
     return ("h", "time_h") if "time_h" in population else ("frame", "frame")
 
 
-def _line(
-    row: Row, unit: str, population: pd.DataFrame, time: np.ndarray, *, label: str
-) -> FittedLine | None:
+def _line(row: Row, unit: str, population: pd.DataFrame, time: np.ndarray) -> FittedLine | None:
+    """The fit, or the frames that it was tried on where neither growth nor decline was seen."""
     rate = float(row[f"growth_rate_per_{unit}"])
     if not np.isfinite(rate) or row["first_frame"] < 0:
         return None
+    doubling = doubling_of(row, unit)
+    seen, words = doubling.seen, doubling.short
     at = dict(zip(population["frame"].tolist(), time.tolist(), strict=True))
     return FittedLine(
         first=at[int(row["first_frame"])],
         last=at[int(row["last_frame"])],
-        rate=rate,
-        label=label if label.startswith("no") else f"doubling {label}",
+        rate=rate if seen else None,
+        label=f"doubling {words}" if seen and not doubling.falling else words,
     )
 
 

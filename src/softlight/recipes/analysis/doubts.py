@@ -61,7 +61,9 @@ def _contradictions(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
     rate, low, high = _interval_columns(growth, "growth_rate")
     found = []
     count, area = growth.loc["count"], growth.loc["confluence"]
-    if count[high] < area[rate] or area[high] < count[rate]:
+    slower, faster = sorted((count, area), key=lambda row: float(row[rate]))
+    error = np.hypot(slower[high] - slower[rate], faster[rate] - faster[low])
+    if faster[rate] - slower[rate] > error:  # False also of what is not known
         found.append(
             f"The count of {name} and its covered area grow at different rates. If cells do not "
             "change in size, cells that touch are counted as one, or one cell as several: look at "

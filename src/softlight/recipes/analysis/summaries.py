@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,14 +44,15 @@ def summary_of(tables: dict[str, pd.DataFrame]) -> Row:
 
 @dataclass(frozen=True)
 class Doubling:
-    """A doubling time with its interval, or that no growth was seen: never a number alone.
+    """A doubling or halving time with its interval, or that none was seen: never a number alone.
 
     Attributes:
         known: whether anything is known of the growth.
-        value: the doubling time; nan where no growth was seen.
+        value: the doubling time, or the halving time; nan where no growth was seen.
         low: the shortest that would fit; nan where none would.
         high: the longest.
         times: "h" or "frames".
+        falling: whether it is a halving time: all rates of the interval are below 0.
     """
 
     known: bool
@@ -58,11 +60,18 @@ class Doubling:
     low: float
     high: float
     times: str
+    falling: bool = False
 
     @property
     def seen(self) -> bool:
-        """Whether growth was seen: all rates of the interval are above 0."""
-        return bool(self.known and np.isfinite([self.value, self.high]).all())
+        """Whether growth or decline was seen: all rates of the interval are on one side of 0."""
+        certain = self.known and np.isfinite([self.value, self.high]).all()
+        return bool(certain and self.value < _LONGEST)
+
+    @property
+    def _bounded(self) -> bool:
+        """Whether there is a shortest doubling time to tell of."""
+        return not self.falling and self.low < _LONGEST
 
     @property
     def short(self) -> str:
@@ -71,7 +80,8 @@ class Doubling:
             return "not known"
         if not self.seen:
             return "no growth seen"
-        return f"{self.value:.1f} {self.times} ({self.low:.1f} to {self.high:.1f})"
+        time = f"{self.value:.1f} {self.times} ({self.low:.1f} to {self.high:.1f})"
+        return f"halves in {time}" if self.falling else time
 
     @property
     def words(self) -> str:
@@ -79,23 +89,24 @@ class Doubling:
         if not self.known:
             return "growth not known"
         if self.seen:
-            return f"doubling in {self.short}"
+            return f"decline, {self.short}" if self.falling else f"doubling in {self.short}"
         bound = f" (if it doubles, in {self.low:.1f} {self.times} or more)"
-        return "no growth seen" + (bound if self.low < _LONGEST else "")
+        return "no growth seen" + (bound if self._bounded else "")
 
     def headline(self, quantity: str) -> tuple[str, str]:
         """(what is told, in small; the number, in large)."""
         if not self.known:
             return f"growth of the {quantity}", "not known"
         if self.seen:
+            what = "halve" if self.falling else "double"
             interval = f"{self.low:.1f} to {self.high:.1f} {self.times}"
-            return f"to double the {quantity}: {interval}", f"{self.value:.1f} {self.times}"
-        bound = f": {self.low:.1f} {self.times} or more to double" if self.low < _LONGEST else ""
+            return f"to {what} the {quantity}: {interval}", f"{self.value:.1f} {self.times}"
+        bound = f": {self.low:.1f} {self.times} or more to double" if self._bounded else ""
         return f"growth of the {quantity} seen{bound}", "none"
 
 
 def doubling_of(row: Mapping[Any, Any], unit: str, *, quantity: str = "") -> Doubling:
-    """The doubling time in a row of the growth table, or of a quantity in one of the positions.
+    """The doubling or halving time in a row of the growth table, or of the positions.
 
     Args:
         row: of either table.
@@ -104,10 +115,14 @@ def doubling_of(row: Mapping[Any, Any], unit: str, *, quantity: str = "") -> Dou
     """
     times = "frames" if unit == "frame" else unit
     begin = f"{quantity}_" if quantity else ""
+    names = (f"{begin}growth_rate{end}_per_{unit}" for end in ("", "_low", "_high"))
+    rate, slowest, fastest = (float(row.get(name, np.nan)) for name in names)
+    if fastest < 0:
+        value, low, high = (math.log(0.5) / one for one in (rate, slowest, fastest))
+        return Doubling(math.isfinite(slowest), value, low, high, times, falling=True)
     names = (f"{begin}doubling_time{end}_{times}" for end in ("", "_low", "_high"))
     value, low, high = (float(row.get(name, np.nan)) for name in names)
-    fastest = row.get(f"{begin}growth_rate_high_per_{unit}", np.nan)
-    return Doubling(bool(np.isfinite(fastest)), value, low, high, times)
+    return Doubling(math.isfinite(fastest), value, low, high, times)
 
 
 def cells_words(row: Mapping[Any, Any]) -> str:
