@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
 
 from softlight.measure.errors import MeasureError
 from softlight.measure.plate import (
     WellName,
-    condition_curves,
     interval_of,
+    not_on_plate,
     parse_well_name,
     read_plate_map,
     wells_of,
@@ -82,7 +80,11 @@ def test_plate_map_as_spreadsheets_in_europe_write_it(tmp_path: Path) -> None:
         ("place,condition\nA1,x\n", "columns place, condition; a plate map needs well"),
         ("well\nA1\n", "needs well and condition"),
         ("well,condition\nA1,x\nA01,y\n", "well A1 twice"),
-        ("well,condition\n17,x\n", "'17' is no well"),
+        ("well,condition\n17,x\n", "plate.csv: '17' is no well"),
+        ("experiment,well,dose\nP,A1,1\nP,A1,2\n", "well P A1 twice"),
+        ("well,dose,Note,note\nA1,1,a,b\n", "the column note twice"),
+        ("well,dose,unit\nA1,1,nM\nA2,1,ng/ml\n", "of one condition in 'nM' and in 'ng/ml'"),
+        ("well,condition,dose,unit\nA1,x,1,nM\nA2,x,1,\n", "doses of x in 'nM' and in no unit"),
         ("well,dose\nA1,5 uM\n", "the dose '5 uM'"),
         ("well,dose\nA1,-1\n", "the dose '-1'"),
         ("well,dose\nA1,nan\n", "the dose 'nan'"),
@@ -115,31 +117,32 @@ def test_wells_of_names(tmp_path: Path) -> None:
     assert "condition" not in wells_of(["VID1_B2_1"])
 
 
-def test_curves_of_conditions_are_between_wells_not_fields() -> None:
-    movies = ["B2_1", "B2_2", "B3_1", "B4_1", "C1_1"]
-    wells = pd.DataFrame(
-        {
-            "movie": movies,
-            "well": ["B2", "B2", "B3", "B4", "C1"],
-            "condition": ["drug"] * 4 + ["control"],
-            "dose": [1.0] * 4 + [np.nan],
-            "unit": "",
-        }
+def test_doses_of_a_condition_come_in_one_unit(tmp_path: Path) -> None:
+    (tmp_path / "plate.csv").write_text(
+        "well,condition,dose,unit\nA1,drug,0,\nA2,drug,30,nM\nA3,drug,1,uM\nA4,drug,0.003,µM\n"
+        "A5,other,2,ng/ml\nA6,other,1,mg/L\nA7,heat,42,°C\nA8,none,,\n"
     )
-    start = {"B2_1": 0.1, "B2_2": 0.3, "B3_1": 0.4, "B4_1": 0.6, "C1_1": 0.5}
-    population = pd.DataFrame(
-        [(m, t, v + t / 10) for m, v in start.items() for t in (0.0, 1.0)],
-        columns=["movie", "time_h", "confluence"],
+    plate = read_plate_map(tmp_path / "plate.csv")
+    assert plate["dose"].tolist()[:7] == [0, 30, 1000, 3, 2, 1000, 42]
+    assert plate["unit"].tolist() == ["nM"] * 4 + ["ng/ml"] * 2 + ["°C", ""]
+
+
+def test_a_map_may_tell_plates_apart(tmp_path: Path) -> None:
+    (tmp_path / "plate.csv").write_text(
+        "experiment,well,condition\nP1,A1,drug\nP2,A1,control\nP2,A2,control\n"
     )
-    curves = condition_curves(population, wells).set_index(["condition", "time_h"])
-    drug = curves.loc[("drug", 1.0)]
-    values = np.array([0.3, 0.5, 0.7])  # B2's two fields are one
-    assert drug["mean"] == pytest.approx(values.mean())
-    assert drug["wells"] == 3
-    interval = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
-    assert (drug["low"], drug["high"]) == pytest.approx(interval)
-    control = curves.loc[("control", 0.0)]
-    assert control["mean"] == 0.5
-    assert np.isnan(control["low"])
-    with pytest.raises(MeasureError, match="no column condition"):
-        condition_curves(population, wells.drop(columns="condition"))
+    plate = read_plate_map(tmp_path / "plate.csv")
+    names = ["P1_A1_1", "P2_A1_1", "P1_A2_1", "A1"]
+    assert wells_of(names, plate)["condition"].tolist() == ["drug", "control", "", ""]
+    assert wells_of(names)["experiment"].tolist() == ["P1", "P2", "P1", ""]
+    assert not_on_plate(names, plate) == ["P1_A2_1", "A1"]
+    assert not_on_plate(names, plate.drop(columns="experiment")[:1]) == ["P1_A2_1"]
+    assert plate["replicate"].tolist() == ["1", "1", "2"]
+
+
+def test_further_columns_never_replace_ours(tmp_path: Path) -> None:
+    (tmp_path / "plate.csv").write_text("well,dose,movie,site,map_site,medium\nA1,1,m,s,t,rich\n")
+    wells = wells_of(["A1_2"], read_plate_map(tmp_path / "plate.csv"))
+    row = wells.iloc[0]
+    assert (row["movie"], row["site"], row["medium"]) == ("A1_2", 2, "rich")
+    assert (row["map_movie"], row["map_map_site"], row["map_site"]) == ("m", "s", "t")

@@ -10,9 +10,9 @@ from pathlib import Path, PurePath
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from softlight.data.names import parse_livecell_name
+from softlight.measure.dose_units import in_one_unit
 from softlight.measure.errors import MeasureError
 
 _WELL = r"[A-P](?:0?[1-9]|1\d|2[0-4])"
@@ -21,6 +21,7 @@ _NAME = re.compile(
     r"(?:[_ -](?P<days>\d{2})d(?P<hours>\d{2})h(?P<minutes>\d{2})m)?(?:[_ -](?P<crop>\d+))?"
 )
 _SUFFIXES = (".tif", ".tiff", ".png", ".ome", ".zarr", ".nd2", ".czi", ".lif")
+_KEYS = ("experiment", "well")
 PLATE_COLUMNS = ("well", "condition", "dose", "unit", "replicate")
 _LARGEST_MAP = 2**20
 
@@ -91,8 +92,10 @@ def read_plate_map(path: Path | str) -> pd.DataFrame:
     """The plate map in a CSV: one row a well, with condition, dose, unit and replicate.
 
     Only ``well`` and one of ``condition`` and ``dose`` are needed. Commas, semicolons and tabs
-    may stand between values, and decimal commas where values are not between commas. Without a
-    column ``replicate``, wells of the same condition and dose are numbered.
+    may stand between values, and decimal commas where values are not between commas. Doses of a
+    condition come in the unit of its first one. Without a column ``replicate``, wells of the same
+    condition and dose are numbered. A column ``experiment`` tells plates apart: it is what stands
+    before the well in the names of the movies.
     """
     path = Path(path)
     rows, decimal = _rows(path)
@@ -101,19 +104,25 @@ def read_plate_map(path: Path | str) -> pd.DataFrame:
         found = ", ".join(map(str, table.columns)) or "(none)"
         raise MeasureError(
             f"{path.name} has the columns {found}; a plate map needs well and condition (or dose), "
-            "and may have unit and replicate."
+            "and may have unit, replicate and experiment."
         )
-    table["well"] = [well_name(text) for text in table["well"]]
-    twice = table["well"][table["well"].duplicated()]
+    try:
+        table["well"] = [well_name(text) for text in table["well"]]
+    except MeasureError as error:
+        raise MeasureError(f"{path.name}: {error}") from None
+    keys = [name for name in _KEYS if name in table]
+    twice = table[table[keys].duplicated()]
     if len(twice):
-        raise MeasureError(f"{path.name} has well {twice.iloc[0]} twice; give each well one row.")
+        of = " ".join(str(twice[key].iloc[0]) for key in keys)
+        raise MeasureError(f"{path.name} has well {of} twice; give each well one row.")
     for name in PLATE_COLUMNS:
         if name not in table:
             table[name] = ""
     table["dose"] = [_dose(text, decimal, path) for text in table["dose"]]
+    table = in_one_unit(table, name=path.name)
     if (table["replicate"] == "").all():
-        number = table.groupby(["condition", "dose"], dropna=False).cumcount() + 1
-        table["replicate"] = number.astype(str)
+        alike = [*keys[:-1], "condition", "dose"]
+        table["replicate"] = (table.groupby(alike, dropna=False).cumcount() + 1).astype(str)
     extra = [name for name in table.columns if name not in PLATE_COLUMNS]
     return table[[*PLATE_COLUMNS, *extra]]
 
@@ -134,7 +143,11 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], str]:
     head = lines[0] if lines else ""
     between = max("\t;,", key=head.count)
     reader = csv.DictReader(lines, delimiter=between, restval="")
-    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+    names = [name.strip().lower() for name in reader.fieldnames or []]
+    twice = [name for at, name in enumerate(names) if name and name in names[:at]]
+    if twice:
+        raise MeasureError(f"{path.name} has the column {twice[0]} twice; rename one of them.")
+    reader.fieldnames = names
     rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in reader]
     return rows, "." if between == "," else ",."
 
@@ -155,14 +168,16 @@ def _dose(text: str, decimal: str, path: Path) -> float:
 
 
 def wells_of(names: Sequence[str], plate: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row per name: ``movie``, ``well``, ``site``, ``crop`` and what the plate map says.
+    """One row per name: ``movie``, ``experiment``, ``well``, ``site``, ``crop``, and the plate map.
 
-    A name without a well, or whose well is not in the map, has empty text and nan there.
+    A name without a well, or whose well is not in the map, has empty text and nan there. A further
+    column of the map that is called as one of these has ``map_`` before its name.
     """
     parsed = [parse_well_name(name) for name in names]
     table = pd.DataFrame(
         {
             "movie": list(names),
+            "experiment": ["" if one is None else one.experiment for one in parsed],
             "well": ["" if one is None else one.well for one in parsed],
             "site": pd.array([None if one is None else one.site for one in parsed], "Int64"),
             "crop": pd.array([None if one is None else one.crop for one in parsed], "Int64"),
@@ -170,50 +185,31 @@ def wells_of(names: Sequence[str], plate: pd.DataFrame | None = None) -> pd.Data
     )
     if plate is None:
         return table
-    joined = table.merge(plate, on="well", how="left", validate="many_to_one")
+    keys = [key for key in _KEYS if key in plate]
+    further = [str(name) for name in plate.columns if name not in keys]
+    plate = plate.rename(columns=unlike(further, list(table.columns)))
+    joined = table.merge(plate, on=keys, how="left", validate="many_to_one")
     for name in ("condition", "unit", "replicate"):
         joined[name] = joined[name].fillna("")
     return joined
 
 
-def condition_curves(
-    population: pd.DataFrame,
-    wells: pd.DataFrame,
-    *,
-    quantity: str = "confluence",
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """The mean curve of each condition and dose with its interval between wells.
+def unlike(names: Sequence[str], taken: Sequence[str]) -> dict[str, str]:
+    """The new name of each that is taken: with ``map_`` before it, until no other has it."""
+    renamed: dict[str, str] = {}
+    for name in names:
+        new = name
+        while new in taken or (new != name and new in names):
+            new = f"map_{new}"
+        if new != name:
+            renamed[name] = new
+    return renamed
 
-    The fields of one well are averaged first: they share their medium and their pipetting, so
-    that wells are what an experiment repeats. Columns: ``condition``, ``dose``, ``unit``,
-    ``time_h`` (or ``frame``), ``mean``, ``sd``, ``low``, ``high``, ``wells``; one well has no
-    interval.
 
-    Args:
-        population: population tables of all movies, with ``movie``.
-        wells: from `wells_of`, with a plate map.
-        quantity: the column to average.
-        level: of the interval (Student's t).
-    """
-    time = "time_h" if "time_h" in population else "frame"
-    for name, table in (("movie", population), (quantity, population), ("condition", wells)):
-        if name not in table:
-            raise MeasureError(
-                f"There is no column {name}; give population tables and a plate map."
-            )
-    known = wells[wells["condition"].ne("") | wells["dose"].notna()]
-    joined = population[["movie", time, quantity]].merge(
-        known[["movie", "well", "condition", "dose", "unit"]], on="movie"
-    )
-    joined[time] = joined[time].round(6)
-    keys = ["condition", "dose", "unit", time]
-    by_well = joined.groupby([*keys, "well"], dropna=False)[quantity].mean()
-    groups = by_well.groupby(level=keys, dropna=False)
-    table = groups.agg(["mean", "std", "count"]).reset_index()
-    table = table.rename(columns={"std": "sd", "count": "wells"})
-    number = table["wells"].to_numpy()
-    reach = stats.t.ppf(0.5 + level / 2, np.maximum(number - 1, 1)) / np.sqrt(np.maximum(number, 1))
-    half = np.where(number > 1, reach * table["sd"], np.nan)
-    table["low"], table["high"] = table["mean"] - half, table["mean"] + half
-    return table[[*keys, "mean", "sd", "low", "high", "wells"]]
+def not_on_plate(names: Sequence[str], plate: pd.DataFrame) -> list[str]:
+    """The names whose well the plate map lacks."""
+    keys = [key for key in _KEYS if key in plate]
+    there = set(plate[keys].itertuples(index=False, name=None))
+    wells = wells_of(names)
+    of = wells[keys].itertuples(index=False, name=None)
+    return [str(name) for name, well in zip(wells["movie"], of, strict=True) if well not in there]

@@ -101,7 +101,8 @@ def test_a_movie_becomes_a_run_folder(tmp_path: Path) -> None:
     )
     assert found.positions[0].line() == (
         "dish: 6 frames, 3 to 3 cells, 3 tracks, 0 divisions; "
-        "count: no growth seen (if it doubles, in 2.7 h or more); confluence: no growth seen"
+        "count: no growth seen (if it doubles, in 2.7 h or more); "
+        "confluence: no growth seen (if it doubles, in 2.7 h or more)"
     )
 
 
@@ -439,6 +440,45 @@ def test_a_plate_map_gives_conditions_and_doses(tmp_path: Path) -> None:
     notes: list[str] = []
     run([tmp_path / "in"], tmp_path / "out3", plate_map=plate, note=notes.append)
     assert "since the plate map lacks them: A2, A3, A4, A5, A6, A7, A8." in notes[0]
+
+
+def test_doses_in_two_units_are_one_curve(tmp_path: Path) -> None:
+    doses = ("0,nM", "0,", "1,nM", "3,nM", "10,nM", "0.03,uM", "0.1,uM", "0.3,uM")
+    lines = ["well,condition,dose,unit"]
+    for number, dose in enumerate(doses, start=1):
+        cells = 9 if number < 6 else 2
+        image = frame(*[(8 + 12 * (k % 5), 8 + 12 * (k // 5)) for k in range(cells)])
+        write(tmp_path / "in" / f"A{number}.tif", np.stack([image] * 2))
+        lines.append(f"A{number},drug,{dose}")
+    (tmp_path / "plate.csv").write_text("\n".join(lines))
+    run([tmp_path / "in"], tmp_path / "out", plate_map=tmp_path / "plate.csv")
+    fits = table(tmp_path / "out", "dose_response").set_index("response")
+    assert 10 < fits.loc["last_count", "ec50"] < 30
+    assert fits.loc["last_count", "unit"] == "nM"
+    positions = table(tmp_path / "out", "positions")
+    assert positions["dose"].tolist() == [0, 0, 1, 3, 10, 30, 100, 300]
+    assert (table(tmp_path / "out", "conditions")["unit"] == "nM").all()
+
+
+def test_the_same_well_of_two_plates_and_further_columns_of_the_map(tmp_path: Path) -> None:
+    names = ("P1_A1_1", "P1_A1_2", "P2_A1_1", "P2_A2_1")
+    files = [write(tmp_path / "in" / f"{name}.tif", walking(2)) for name in names]
+    plate = tmp_path / "plate.csv"
+    plate.write_text(
+        "well,condition,dose,movie,status,frames,error\nA1,drug,1,m,s,f,e\nA2,drug,1,m,s,f,e\n"
+    )
+    run(files, tmp_path / "out", plate_map=plate)
+    positions = table(tmp_path / "out", "positions")
+    assert list(positions)[:3] == ["position", "status", "experiment"]
+    assert positions["status"].tolist() == ["done"] * 4
+    assert positions["experiment"].tolist() == ["P1", "P1", "P2", "P2"]
+    assert (
+        positions[["map_movie", "map_status", "map_frames", "map_error"]].to_numpy().tolist()
+        == [["m", "s", "f", "e"]] * 4
+    )
+    conditions = table(tmp_path / "out", "conditions")
+    assert conditions["wells"].tolist() == [3] * 4
+    assert conditions["replicates"].tolist() == [3] * 4
 
 
 @pytest.mark.parametrize("interval", [-3.0, 0.0, math.nan, math.inf])

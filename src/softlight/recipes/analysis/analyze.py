@@ -15,7 +15,7 @@ from softlight.data.samples import counted, listed
 from softlight.inference.predict import Segmenter
 from softlight.io.strict_json import write_json
 from softlight.io.tables import join_tables, read_parquet, write_parquet, write_table
-from softlight.measure.plate import read_plate_map, wells_of
+from softlight.measure.plate import not_on_plate, read_plate_map
 from softlight.recipes.analysis.kept import KeptFrames
 from softlight.recipes.analysis.movie import Measured, analyze_movie, write_zarr
 from softlight.recipes.analysis.page import analysis_page
@@ -153,7 +153,7 @@ def analyze(
     plate = None if plate_map is None else read_plate_map(plate_map)
     positions = find_positions(inputs, separate=settings.separate)
     _spare(inputs, positions, cells, out)
-    if plate is not None and (absent := _not_on_plate([one.name for one in positions], plate)):
+    if plate is not None and (absent := not_on_plate([one.name for one in positions], plate)):
         note(f"Measured, but in no condition, since the plate map lacks them: {listed(absent)}.")
     plan = plan_of(cells, settings)
     claim(out, plan, resume=resume)
@@ -181,12 +181,6 @@ def analyze(
         positions=table,
     )
     return Analysis(out, tuple(results), report, table)
-
-
-def _not_on_plate(names: Sequence[str], plate: pd.DataFrame) -> list[str]:
-    """The positions whose well the plate map does not name."""
-    wells = wells_of(names)
-    return [str(name) for name in wells.loc[~wells["well"].isin(plate["well"]), "movie"]]
 
 
 def _spare(

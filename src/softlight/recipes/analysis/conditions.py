@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from softlight.data.samples import counted
 from softlight.io.tables import read_parquet
 from softlight.measure.dose import DoseResponse
 from softlight.recipes.analysis.charts import chart
@@ -15,6 +16,7 @@ from softlight.recipes.analysis.summaries import (
     RESPONSES,
     dose_responses,
     responses,
+    unit_of_doses,
     with_controls,
 )
 from softlight.report.blocks import Block, Section, Table, Text
@@ -34,8 +36,9 @@ def condition_section(out: Path, positions: pd.DataFrame) -> list[Section]:
         return []
     blocks: list[Block] = [
         Text(
-            "Fields of one well are averaged first: wells are what the experiment repeats. Bands "
-            "are 95 % intervals of the mean between wells; one well alone has none."
+            "Fields of one well are averaged first, then wells of one replicate: these are what an "
+            "experiment repeats. Bands are 95 % intervals of the mean between replicates; one "
+            "alone has none."
         )
     ]
     blocks += _curves(read_parquet(path))
@@ -51,13 +54,13 @@ def _curves(conditions: pd.DataFrame) -> list[Block]:
         table = conditions[conditions["quantity"] == quantity]
         curves = [
             BandCurve(
-                name=_called(*tuple(key), wells=int(part["wells"].max())),
+                name=_called(part),
                 time=part[time].to_numpy(float),
                 mean=factor * part["mean"].to_numpy(float),
                 low=factor * part["low"].to_numpy(float),
                 high=factor * part["high"].to_numpy(float),
             )
-            for key, part in table.groupby(["condition", "dose", "unit"], dropna=False, sort=True)
+            for _, part in table.groupby(["condition", "dose", "unit"], dropna=False, sort=True)
         ]
         blocks += chart(
             band_figure,
@@ -70,10 +73,13 @@ def _curves(conditions: pd.DataFrame) -> list[Block]:
     return blocks
 
 
-def _called(condition: Any, dose: Any, unit: Any, *, wells: int) -> str:
+def _called(curve: pd.DataFrame) -> str:
+    condition, dose, unit = curve[["condition", "dose", "unit"]].iloc[0]
     amount = f"{dose:g} {unit}".strip() if np.isfinite(dose) else ""
     name = " ".join(part for part in (condition, amount) if part)
-    return f"{name} ({wells} well{'s' if wells > 1 else ''})"
+    wells, replicates = (int(curve[number].max()) for number in ("wells", "replicates"))
+    made = "" if replicates == wells else f" in {counted(replicates, 'replicate')}"
+    return f"{name} ({counted(wells, 'well')}{made})"
 
 
 def _doses(positions: pd.DataFrame) -> list[Block]:
@@ -84,10 +90,12 @@ def _doses(positions: pd.DataFrame) -> list[Block]:
         return []
     blocks: list[Block] = []
     for condition, part in with_controls(wells).items():
-        unit = next((text for text in part["unit"] if text), "")
+        unit = unit_of_doses(part)
         for response in RESPONSES:
             blocks += _dose_chart(condition, response, part, fits[(condition, response)], unit)
-    notes = table[["condition", "response", "ec50", "ec50_low", "ec50_high", "hill", "note"]]
+    notes = table[
+        ["condition", "response", "unit", "ec50", "ec50_low", "ec50_high", "hill", "note"]
+    ]
     return [*blocks, Table(notes, caption="Fits; more is in dose_response.csv.")]
 
 

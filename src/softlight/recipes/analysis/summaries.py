@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from softlight.io.tables import read_parquet
+from softlight.measure.condition_curves import CONDITION, by_replicate, condition_curves
 from softlight.measure.dose import DoseResponse, fit_dose_response
-from softlight.measure.plate import condition_curves, wells_of
+from softlight.measure.plate import PLATE_COLUMNS, unlike, wells_of
 
 Row = dict[str, Any]
 _LONGEST = 1e5  # hours or frames: a longer doubling time is as good as none
@@ -158,19 +159,25 @@ def positions_table(
     errors: Sequence[str | None],
     plate: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    """One row a position: status, well and condition, sizes, the few numbers, the error."""
+    """One row a position: status, well and condition, sizes, the few numbers, the error.
+
+    A further column of the plate map that is called as one of ours has ``map_`` before its name.
+    """
     wells = wells_of(names, plate).rename(columns={"movie": "position"})
-    unknown = [
-        c for c in ("well", "site", "crop") if wells[c].isna().all() or (wells[c] == "").all()
-    ]
-    table = wells.drop(columns=unknown if plate is None else [])
-    table.insert(1, "status", ["done" if error is None else "failed" for error in errors])
+    places = ("experiment", "well", "site", "crop")
+    unknown = [c for c in places if wells[c].isna().all() or (wells[c] == "").all()]
+    ours: Row = {"status": ["done" if error is None else "failed" for error in errors]}
     for name in ("frames", "pixel_size_um", "frame_interval_min", "start_min"):
-        table[name] = [record.get(name) for record in records]
-    summaries = pd.DataFrame([record.get("summary", {}) for record in records], index=table.index)
-    table = pd.concat([table, summaries], axis=1)
-    table["warnings"] = [len(record.get("warnings", [])) for record in records]
-    table["error"] = [error or "" for error in errors]
+        ours[name] = [record.get(name) for record in records]
+    summaries = pd.DataFrame([record.get("summary", {}) for record in records], index=wells.index)
+    told = pd.concat([pd.DataFrame(ours, index=wells.index), summaries], axis=1)
+    told["warnings"] = [len(record.get("warnings", [])) for record in records]
+    told["error"] = [error or "" for error in errors]
+    known = wells.drop(columns=unknown if plate is None else [])
+    further = [str(c) for c in known if c not in ("position", *places, *PLATE_COLUMNS)]
+    known = known.rename(columns=unlike(further, [*known.columns.difference(further), *told]))
+    table = pd.concat([known, told.drop(columns="status")], axis=1)
+    table.insert(1, "status", told["status"])
     return table
 
 
@@ -198,32 +205,40 @@ def curves_by_condition(population: pd.DataFrame, wells: pd.DataFrame) -> pd.Dat
 
 
 def responses(positions: pd.DataFrame) -> pd.DataFrame:
-    """One row a well with a dose: its condition, and each response as the mean of its fields."""
+    """One row a replicate with a dose: its condition, and the mean of each response."""
     fine = positions[(positions["status"] == "done") & positions["dose"].notna()]
     rate = next(
         (str(c) for c in positions if str(c).startswith("confluence_growth_rate_per_")), None
     )
-    table = fine[["well", "condition", "dose", "unit"]].copy()
+    told = [c for c in ("experiment", "replicate") if c in fine]
+    table = fine[["well", *CONDITION, *told]].copy()
     table["growth_rate"] = fine[rate].astype(float) if rate else np.nan
     table["last_confluence"] = fine["confluence_last"].astype(float)
     table["last_count"] = fine["cells_last"].astype(float)
-    keys = ["condition", "dose", "unit", "well"]
-    return table.groupby(keys, dropna=False, as_index=False)[list(RESPONSES)].mean()
+    return by_replicate(table, RESPONSES, CONDITION)
 
 
 def dose_responses(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[tuple[str, str], DoseResponse]]:
     """The fitted curve of each condition and response, as a table and by (condition, response).
 
     Wells of dose 0 are the control of a condition; one that has none of its own takes all others'.
+    The unit is that of the condition's doses, and so of its EC50.
     """
     rows: list[Row] = []
     fits: dict[tuple[str, str], DoseResponse] = {}
     for condition, wells in with_controls(table).items():
+        unit = unit_of_doses(wells)
         for response in RESPONSES:
             fit = fit_dose_response(wells["dose"].to_numpy(float), wells[response].to_numpy(float))
             fits[(condition, response)] = fit
-            rows.append({"condition": condition, "response": response, **asdict(fit)})
+            about = {"condition": condition, "response": response, "unit": unit}
+            rows.append({**about, **asdict(fit)})
     return pd.DataFrame(rows), fits
+
+
+def unit_of_doses(wells: pd.DataFrame) -> str:
+    """The unit of the doses above 0, which a condition has one of."""
+    return str(wells.loc[wells["dose"] > 0, "unit"].iloc[0])
 
 
 def with_controls(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
