@@ -13,6 +13,8 @@ from softlight.config import ConfigError
 from softlight.io.ctc import read_ctc_result
 from softlight.io.errors import ImageError
 from softlight.io.labels import read_labels, write_labels
+from softlight.recipes.analysis.analyze import analyze
+from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.track_folder import track_folder
 from softlight.track.settings import LinkSettings
 
@@ -118,6 +120,28 @@ def test_a_frame_missing_in_the_middle_is_a_gap(stack: Path, tmp_path: Path) -> 
     assert len(masks) == 8
     assert not read_labels(masks[5]).any()
     assert json.loads((out / "run.json").read_text())["missing"] == [5]
+
+
+def test_what_is_not_mended_is_told_and_both_verbs_say_the_same(tmp_path: Path) -> None:
+    planes = _stack()[:, :, :100]
+    planes[2] = _stack()[1, :, :100]
+    planes[5][45, :][planes[5][45, :] == 7] = 0  # a cell in halves in this frame only
+    planes[5][46:, :][planes[5][46:, :] == 7] = 12
+    write_labels(tmp_path / "cells.tif", planes)
+    tifffile.imwrite(tmp_path / "images.tif", (planes > 0).astype(np.uint8) * 200)
+    labels, images = tmp_path / "cells.tif", tmp_path / "images.tif"
+    for mend, divisions in ((True, 0), (False, 1)):
+        tracked = track_folder(labels, tmp_path / f"tracked{mend}", mend=mend)
+        settings = AnalyzeSettings(repair=mend)
+        found = analyze([images], labels, tmp_path / f"analysed{mend}", settings=settings)
+        record = found.positions[0].record
+        assert record["summary"]["tracks"] == len(tracked.tracked.tracks)
+        assert record["summary"]["divisions"] == len(tracked.divisions) <= divisions
+        assert record["summary"]["edits"] == len(tracked.edits) == int(mend)
+        for notes in (tracked.notes, record["warnings"]):
+            told = [note for note in notes if "1 cell split in one frame only" in note]
+            assert len(told) == int(not mend)
+            assert all("the first in frame 5" in note for note in told)
 
 
 def test_names_tell_the_interval(tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ MaxDistancePx = Annotated[
     float | None, typer.Option(help="Longest way of a cell between frames; else learned.")
 ]
 MaxGapFrames = Annotated[int, typer.Option(help="A cell may be missed in so many frames in a row.")]
+Repair = Annotated[
+    bool,
+    typer.Option(
+        "--repair/--no-repair", help="Mend cells merged or split in one frame only, with a log."
+    ),
+]
 Divisions = Annotated[
     bool, typer.Option("--divisions/--no-divisions", help="Whether cells may divide.")
 ]

@@ -25,6 +25,7 @@ from softlight.measure.morphology import measure_frame
 from softlight.recipes.analysis.state import claim, hashes
 from softlight.recipes.apart import keep_apart
 from softlight.recipes.given_frames import given_frames
+from softlight.recipes.mending import not_mended
 from softlight.recipes.provenance import stamp
 from softlight.recipes.trackers import Other, linker_of
 from softlight.track.lineage import build_lineage, division_table
@@ -111,14 +112,17 @@ def track_folder(
 
     tracked = followed(objects, labels)
     edits = pd.DataFrame(columns=EDIT_COLUMNS)
-    if mend:
+    wrong: list[str] = []
+    if not mend:
+        wrong = not_mended(movie_name(path), labels, tracked)
+    else:
         repaired = repair(labels, tracked)
         labels, edits = repaired.labels, repaired.edits
         if len(edits):
             objects = _measured_again(objects, labels, edits, pixel_size_um)
             tracked = followed(objects, labels)
     divisions = division_table(build_lineage(tracked.tracks), frame_interval_min=given.interval_min)
-    notes = (*given.notes, *tracked.notes)
+    notes = (*given.notes, *tracked.notes, *wrong)
     found = TrackedFolder(movie_name(path), len(labels), tracked, divisions, edits, notes)
     claim(out, plan, resume=True)
     _write(found, labels, out)

@@ -22,6 +22,7 @@ from softlight.apps.options import (
     MinAreaPx,
     ModelOrNone,
     PixelSizeUm,
+    Repair,
     Rescale,
     Threshold,
 )
@@ -66,12 +67,7 @@ def analyze(
     max_distance_px: MaxDistancePx = None,
     max_gap_frames: MaxGapFrames = 3,
     divisions: Divisions = True,
-    repair: Annotated[
-        Literal["auto", "on", "off"],
-        typer.Option(
-            help="Mend cells wrong in one frame only; auto: those of a model, not labels."
-        ),
-    ] = "auto",
+    repair: Repair = True,
     ome_zarr: Annotated[
         Literal["0.4", "0.5", "none"],
         typer.Option("--ome-zarr", help="Version of the OME-Zarr of images and labels."),
@@ -104,7 +100,7 @@ def analyze(
         link=LinkSettings(
             max_gap_frames=max_gap_frames, max_distance_px=max_distance_px, divisions=divisions
         ),
-        repair={"auto": None, "on": True, "off": False}[repair],
+        repair=repair,
         separate=separate,
     )
     cells = _cells(model, labels, device)

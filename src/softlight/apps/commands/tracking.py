@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from softlight.apps.options import Divisions, MaxDistancePx, MaxGapFrames, PixelSizeUm
+from softlight.apps.options import Divisions, MaxDistancePx, MaxGapFrames, PixelSizeUm, Repair
 
 
 def register(app: typer.Typer) -> None:
@@ -32,12 +32,7 @@ def track(
     drift: Annotated[
         bool, typer.Option("--drift/--no-drift", help="Whether shifts of the field are corrected.")
     ] = True,
-    repair: Annotated[
-        bool,
-        typer.Option(
-            "--repair/--no-repair", help="Mend cells merged or split in one frame only, with a log."
-        ),
-    ] = True,
+    repair: Repair = True,
     tracker: Annotated[
         Literal["softlight", "trackastra", "motile"],
         typer.Option(help="Who links the cells; the others where they are installed."),

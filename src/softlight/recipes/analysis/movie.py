@@ -24,6 +24,7 @@ from softlight.recipes.analysis.kept import KeptFrames
 from softlight.recipes.analysis.positions import Position
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.class_maps import with_held_in_movie
+from softlight.recipes.mending import not_mended
 from softlight.track.lineage import build_lineage, division_table
 from softlight.track.movie import Tracked, track_cells
 from softlight.track.repair import COLUMNS as EDIT_COLUMNS
@@ -83,9 +84,11 @@ def analyze_movie(
         missing=_without_cells(found.objects, movie),
     )
     edits = pd.DataFrame(columns=EDIT_COLUMNS)
-    by_model = isinstance(cells, Segmenter)
-    if by_model if settings.repair is None else settings.repair:
+    wrong: list[str] = []
+    if settings.repair:
         tracked, edits = _mended(tracked, movie, target, settings)
+    else:
+        wrong = not_mended(position.name, open_label_movie(target), tracked)
     labels = open_label_movie(target)
     objects = tracked.objects
     if isinstance(cells, Segmenter):
@@ -116,6 +119,7 @@ def analyze_movie(
             *([f"{position.name}: {found.begun.note}"] if found.begun.note else []),
             *doubts(position.name, tables, unlike=found.begun),
             *links,
+            *wrong,
         ],
         learned=dict(tracked.learned),
     )

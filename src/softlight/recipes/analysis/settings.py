@@ -17,13 +17,13 @@ class AnalyzeSettings:
         reading: what the files do not say themselves.
         options: how foreground becomes labels, and which OME-Zarr is written.
         link: how cells are linked to tracks.
-        repair: mend cells that are merged or split in one frame only; None does so for those that
-            a model found, and leaves given labels as they are.
+        repair: mend cells that are merged or split in one frame only, those of a model and those
+            of given labels alike.
         separate: each file is a position; times in names are not read.
     """
 
     reading: Reading = field(default_factory=Reading)
     options: Options = field(default_factory=lambda: Options(ome_zarr="0.5"))
     link: LinkSettings = field(default_factory=LinkSettings)
-    repair: bool | None = None
+    repair: bool = True
     separate: bool = False
