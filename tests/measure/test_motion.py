@@ -215,6 +215,22 @@ def test_autocorrelation_falls_as_the_persistence_says() -> None:
     assert curve.loc[1, "lag_min"] == 10
 
 
+def test_intervals_of_the_autocorrelation_hold_the_truth() -> None:
+    msd = furth(10.0 * np.arange(6), 1.0, 40.0)
+    truth = ((msd[2:] - 2 * msd[1:-1] + msd[:-2]) / 2 / msd[1])[:3]
+    held, width = [], []
+    for seed in range(60):
+        slow, fast = (walkers(cells=15, frames=16, seed=seed + n, speed=0.2 + n) for n in (0, 1))
+        objects = pd.concat([slow, fast.assign(track_id=fast["track_id"] + 15)])
+        curve = velocity_autocorrelation(objects, frame_interval_min=10)
+        low, high = (curve[end].to_numpy()[1:4] for end in ("low", "high"))
+        held.append((low <= truth) & (truth <= high))
+        width.append(high - low)
+    assert np.mean(held, axis=0).min() >= 0.9
+    # how fast cells are does not widen it: what is divided by changes with them
+    assert np.mean(width, axis=0)[0] < 0.15
+
+
 def test_little_data_is_undefined_not_wrong() -> None:
     rows = motion_summary(path((0, 0, 0))).set_index("measure")
     assert rows["value"].isna().all()

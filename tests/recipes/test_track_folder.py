@@ -58,6 +58,9 @@ def test_a_stack_becomes_tables_and_a_challenge_result(stack: Path, tmp_path: Pa
         rows = objects[objects["frame"] == frame]
         assert set(np.unique(read_labels(mask))) - {0} == set(rows["track_id"])
     run = json.loads((out / "run.json").read_text())
+    (family,) = (out / "lineage.nwk").read_text().splitlines()
+    assert family.count(",") == 1
+    assert family.endswith(f"){tracks['parent_id'].max()}:4;")
     assert run["frames"] == 8
     assert run["learned"]["step_px"] > 0
 

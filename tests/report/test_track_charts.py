@@ -15,6 +15,7 @@ from softlight.report.growth_charts import (
     growth_figure,
 )
 from softlight.report.track_charts import (
+    correlation_figure,
     histogram_figure,
     lineage_figure,
     msd_figure,
@@ -50,6 +51,16 @@ MSD = pd.DataFrame(
 )
 
 
+CORRELATION = pd.DataFrame(
+    {
+        "lag_min": [0.0, 10, 20, 30],
+        "correlation": [1, 0.6, 0.2, np.nan],
+        "low": [1, 0.5, np.nan, np.nan],
+        "high": [1, 0.7, np.nan, np.nan],
+    }
+)
+
+
 def pixels(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
 
@@ -75,11 +86,13 @@ def draws(name: str, *, dark: bool = False) -> bytes:
     if name == "msd":
         fit = (np.array([10.0, 30]), np.array([4.0, 13]), "walk")
         return msd_figure(MSD, lag="lag_min", value="msd_um2", fit=fit, dark=dark)
+    if name == "correlation":
+        return correlation_figure(CORRELATION, lag="lag_min", dark=dark)
     return histogram_figure(np.append(TIME, np.nan), title="Areas", label="area", dark=dark)
 
 
 @pytest.mark.parametrize(
-    "name", ["growth", "bands", "dose", "tracks", "lineage", "msd", "histogram"]
+    "name", ["growth", "bands", "dose", "tracks", "lineage", "msd", "correlation", "histogram"]
 )
 def test_charts_are_drawn_the_same_each_time_and_in_two_inks(name: str) -> None:
     light = draws(name)
@@ -102,6 +115,7 @@ NAN = np.full(3, np.nan)
         (lambda: track_figure(OBJECTS.iloc[3:], shape=(9, 9)), "No track has two points"),
         (lambda: lineage_figure(TRACKS.iloc[3:]), "No cell divided"),
         (lambda: msd_figure(MSD.iloc[:0], lag="lag_min", value="msd_um2"), "No lag has"),
+        (lambda: correlation_figure(CORRELATION[:2], lag="lag_min"), "at too few lags"),
         (lambda: histogram_figure(NAN, title="Areas", label=""), "no value is defined"),
     ],
 )

@@ -6,6 +6,7 @@ from softlight.track.lineage import (
     build_lineage,
     cell_cycles,
     division_table,
+    families_newick,
     newick,
     tree_layout,
 )
@@ -61,6 +62,8 @@ def test_a_mother_is_drawn_between_her_daughters() -> None:
 
 def test_newick() -> None:
     assert newick(build_lineage(FAMILY), 1) == "((4:15,5:6)2:5,3:20)1:10;"
+    # the cell without daughters is no tree
+    assert families_newick(build_lineage(FAMILY)) == ["((4:15,5:6)2:5,3:20)1:10;"]
 
 
 def test_a_long_line_of_cells_is_no_recursion() -> None:

@@ -72,24 +72,39 @@ def velocity_autocorrelation(
 
     The localisation error makes successive steps turn back; 2 (σ / Δt)² is added at lag 1 and
     twice that taken off at lag 0. Columns: ``lag_frames``, ``lag_min``, ``correlation``, ``low``,
-    ``high``, ``tracks``, ``pairs``. The interval takes the mean square velocity as known.
+    ``high``, ``tracks``, ``pairs``; nan where the error is as large as all motion.
     """
     positions, clones = _read(objects, frame_interval_min, tracks)
     error = 2 * (localisation_sd / positions.units.per_frame) ** 2
     span = int(np.ptp(positions.frame)) if len(positions.frame) else 0
+    square, steps = velocity_products(positions, 0)
+    squares = _with_and_without(square, steps, clones) - 2 * error
+    worth = sums(clones, square, len(squares) - 1)  # fast cells count as their squares do
+    squares[~(squares > 0)] = np.nan
     rows = []
-    base = np.nan
     for lag in range(min(most_lags, max(span - 1, 0)) + 1):
         over, under = velocity_products(positions, lag)
-        value = np.array(ratio_with_interval(over, under, clones, level=level))
-        value += {0: -2 * error, 1: error}.get(lag, 0.0)
-        if lag == 0:
-            base = float(value[0])
-            value = np.full(3, base)
-        share = value / (base if base > 0 else np.nan)
-        rows.append((lag, *share, int((under > 0).sum()), int(under.sum())))
+        products = _with_and_without(over, under, clones)
+        share = (products + {0: -2 * error, 1: error}.get(lag, 0.0)) / squares
+        share[1:][np.isnan(products[1:])] = share[0]  # without the only clone at this lag
+        weight = np.where(sums(clones, under, len(worth)) > 0, worth, 0)
+        half = float(jackknife_half((share[1:] - share[0])[:, None], weight, level=level)[0])
+        ends = share[0], share[0] - half, share[0] + half
+        rows.append((lag, *ends, int((under > 0).sum()), int(under.sum())))
     names = ["lag_frames", "correlation", "low", "high", "tracks", "pairs"]
-    return _with_time(pd.DataFrame(rows, columns=names), positions)
+    table = pd.DataFrame(rows, columns=names)
+    return _with_time(table[table["pairs"] > 0].reset_index(drop=True), positions)
+
+
+def _with_and_without(over: Floats, under: Floats, clones: Ints) -> Floats:
+    """The sum of ``over`` by that of ``under``: of all tracks, then without each clone."""
+    count = int(clones.max(initial=-1)) + 1
+    top, bottom = sums(clones, over, count), sums(clones, under, count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio: Floats = np.append(top.sum(), top.sum() - top) / np.append(
+            bottom.sum(), bottom.sum() - bottom
+        )
+    return ratio
 
 
 def motion_summary(

@@ -24,6 +24,7 @@ from softlight.io.tables import write_table
 from softlight.measure.morphology import measure_frame
 from softlight.recipes.analysis.state import claim, hashes
 from softlight.recipes.apart import keep_apart
+from softlight.recipes.families import write_families
 from softlight.recipes.given_frames import given_frames
 from softlight.recipes.mending import not_mended
 from softlight.recipes.provenance import stamp
@@ -211,6 +212,7 @@ def _write(found: TrackedFolder, labels: Sequence[Labels], out: Path) -> None:
     }
     for name, table in tables.items():
         write_table(out / name, table)
+    write_families(out / "lineage.nwk", found.tracked.tracks)
     with label_writer(_target(out, found.name)) as add:
         for plane in labels:
             add(plane)

@@ -19,6 +19,7 @@ from softlight.track.lineage import build_lineage, tree_layout
 _MOST_TRACKS = 3000
 _MOST_FAMILIES = 24
 _BINS = 40
+_FEWEST_LAGS = 3
 _FINE_DPI = 120  # thousands of lines make a large file
 
 
@@ -162,6 +163,34 @@ def msd_figure(
     ax.set_ylabel(f"MSD ({unit.replace('um2', 'µm²').replace('px2', 'px²')})")
     ax.set_title("Mean squared displacement", loc="left", color=ink.text)
     ax.legend(frameon=False, loc="best", labelcolor=ink.text)
+    return png(figure)
+
+
+def correlation_figure(curve: pd.DataFrame, *, lag: str, dark: bool = False) -> bytes:
+    """Correlation of velocities against the lag, over the band of its interval, as a PNG file.
+
+    Args:
+        curve: ``correlation``, ``low`` and ``high``, one row a lag, and the lags.
+        lag: the column of lags, such as ``lag_min``.
+        dark: Whether the page behind is dark.
+    """
+    usable = curve[np.isfinite(curve["correlation"])]
+    if len(usable) < _FEWEST_LAGS:
+        raise ChartError("Velocities are known at too few lags; there is no correlation to draw.")
+    ink = DARK if dark else LIGHT
+    figure, (ax,) = new_figure(1, ink, height=2.8)
+    at = usable[lag].to_numpy(float)
+    low, high = (usable[end].to_numpy(float) for end in ("low", "high"))
+    bounded = np.isfinite(low) & np.isfinite(high)
+    ax.axhline(0, color=ink.line, linewidth=1)
+    ax.fill_between(at, low, high, where=bounded, color=ink.many[0], alpha=0.22, linewidth=0)
+    ax.plot(at, usable["correlation"], "o-", color=ink.many[0], markersize=3.5, linewidth=1)
+    # Few pairs are far apart: the band may be wide there, and must not flatten the curve.
+    lowest = min(-0.1, float(usable["correlation"].min()))
+    ax.set_ylim(max(-1.05, 1.2 * lowest), 1.05)
+    ax.set_xlabel(f"lag ({lag.rpartition('_')[2]})")
+    ax.set_ylabel("correlation")
+    ax.set_title("Velocity autocorrelation, 95 % interval", loc="left", color=ink.text)
     return png(figure)
 
 

@@ -191,3 +191,13 @@ def newick(lineage: Lineage, track_id: int) -> str:
         length = cell.last_frame - cell.first_frame + 1
         text[cell.track_id] = (f"({inner})" if inner else "") + f"{cell.track_id}:{length}"
     return text[track_id] + ";"
+
+
+def families_newick(lineage: Lineage) -> list[str]:
+    """A Newick tree of each family with a division, in the order of the founders."""
+    families = ([cell.divides for cell in lineage.family(root)] for root in lineage.roots)
+    return [
+        newick(lineage, root)
+        for root, divisions in zip(lineage.roots, families, strict=True)
+        if any(divisions)
+    ]

@@ -536,6 +536,8 @@ def test_the_report_shows_what_was_found(tmp_path: Path) -> None:
         "time between frames is not known",
         "Conditions",
         "Mean squared displacement",
+        "persistence time, P",
+        "losses: deaths, and cells that tracking lost",
         "outlines coloured by track",
         "frame 3: 3 cells, confluence",
         "All settings of this analysis",

@@ -44,6 +44,7 @@ from softlight.recipes.analysis.summaries import (
     unit_of,
 )
 from softlight.recipes.apart import keep_apart
+from softlight.recipes.families import write_families
 from softlight.recipes.provenance import stamp
 
 TABLES = (
@@ -51,6 +52,7 @@ TABLES = (
     "tracks",
     "divisions",
     "merges",
+    "cycles",
     "edits",
     "drift",
     "kinetics",
@@ -58,6 +60,7 @@ TABLES = (
     "growth",
     "rates",
     "msd",
+    "autocorrelation",
     "motion",
     "classes",
 )
@@ -232,6 +235,7 @@ def _one(
             measured.labels,
             settings,
         )
+        write_families(out / "lineage" / f"{position.name}.nwk", measured.tables["tracks"])
         for name, table in measured.tables.items():
             write_parquet(folder_of(out, position.name) / f"{name}.parquet", table)
         result.record = _facts(position, measured, inputs)

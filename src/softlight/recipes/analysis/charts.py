@@ -10,11 +10,13 @@ import pandas as pd
 
 from softlight.measure.walks import furth
 from softlight.recipes.analysis.doubts import marked_frames
+from softlight.recipes.analysis.numbers import plain_unit
 from softlight.recipes.analysis.summaries import doubling_of
 from softlight.report.blocks import Chart
 from softlight.report.charts import ChartError
 from softlight.report.growth_charts import FittedLine, growth_figure
 from softlight.report.track_charts import (
+    correlation_figure,
     histogram_figure,
     lineage_figure,
     msd_figure,
@@ -103,7 +105,8 @@ def track_charts(tables: Tables, facts: dict[str, Any]) -> list[Chart]:
     side = pixel if length == "um" else 1.0
     height, width = (float(one) * side for one in facts["shape"])
     divided = int((tracks["parent_id"] > 0).sum())
-    charts = _msd_chart(tables) + _area_chart(objects, length) + _speed_chart(tables["kinetics"])
+    charts = _msd_chart(tables) + _correlation_chart(tables["autocorrelation"])
+    charts += _area_chart(objects, length) + _speed_chart(tables)
     charts += chart(
         track_figure,
         objects,
@@ -142,47 +145,74 @@ def _area_chart(objects: pd.DataFrame, length: str) -> list[Chart]:
     )
 
 
-def _speed_chart(kinetics: pd.DataFrame) -> list[Chart]:
-    columns = [name for name in kinetics if str(name).startswith("mean_speed_")]
+def _speed_chart(tables: Tables) -> list[Chart]:
+    """The mean speeds of all tracks, without the localisation error where that is known."""
+    kinetics = tables["kinetics"]
+    begin = "corrected_mean_speed_"
+    columns = [str(name) for name in kinetics if str(name).startswith(begin)]
     if not columns:
         return []
-    unit = str(columns[0]).removeprefix("mean_speed_").replace("um", "µm").replace("_per_", " / ")
+    motion = tables["motion"].set_index("measure")
+    error, unit = motion["value"]["localisation_sd"], motion["unit"]["localisation_sd"]
+    words = "The localisation error could not be told, and is in them."
+    if np.isfinite(error):
+        words = f"The localisation error ({error:.2g} {plain_unit(unit)}) is taken off."
     return chart(
         histogram_figure,
         kinetics[columns[0]].to_numpy(float),
         title="Mean speeds",
-        label=f"mean speed of a track ({unit})",
+        label=f"mean speed of a track ({plain_unit(columns[0].removeprefix(begin))})",
         alt="How often each mean speed comes",
-        caption="As seen, with the error of each position in it.",
+        caption=words,
+    )
+
+
+def _lag_of(curve: pd.DataFrame) -> str:
+    return next((str(name) for name in curve if str(name) in ("lag_min", "lag_h")), "lag_frames")
+
+
+def _correlation_chart(curve: pd.DataFrame) -> list[Chart]:
+    return chart(
+        correlation_figure,
+        curve,
+        lag=_lag_of(curve),
+        alt="Correlation of velocities against the lag",
+        caption="Mean product of two velocities of a cell so far apart, over their mean square.",
     )
 
 
 def _msd_chart(tables: Tables) -> list[Chart]:
-    """The mean squared displacement with the persistent random walk that fits it."""
+    """The mean squared displacement with what was fitted to it, or why nothing was."""
     curve, motion = tables["msd"], tables["motion"].set_index("measure")
     value = next(str(name) for name in curve if str(name) in ("msd_um2", "msd_px2"))
-    lag = next((str(name) for name in curve if str(name) in ("lag_min", "lag_h")), "lag_frames")
-    speed, persistence, error = (
-        float(motion["value"].get(name, np.nan))
-        for name in ("rms_speed", "persistence", "localisation_sd")
-    )
-    fit = None
+    lag = _lag_of(curve)
     at = curve[lag].to_numpy(float)
-    if np.isfinite([speed, persistence]).all() and len(at):
-        times = np.geomspace(at.min(), at.max(), 60)
-        base = 4 * error**2 if np.isfinite(error) else 0.0
-        alpha = float(motion["value"].get("msd_alpha", np.nan))
-        label = f"persistent random walk, α = {alpha:.2f}"
-        fit = (times, furth(times, speed, persistence) + base, label)
-    diffusion = motion["value"].get("diffusion", np.nan)
-    unit = str(motion["unit"].get("diffusion", "")).replace("um2", "µm²").replace("px2", "px²")
-    words = f"D = {diffusion:.3g} {unit.replace('_per_', ' / ')}" if np.isfinite(diffusion) else ""
+    diffusion = float(motion["value"]["diffusion"])
+    words = f"D = {diffusion:.3g} {plain_unit(motion['unit']['diffusion'])}"
+    if not np.isfinite(diffusion):
+        words = f"No fit: {motion['note']['diffusion'] or 'not enough is known'}"
     return chart(
         msd_figure,
         curve,
         lag=lag,
         value=value,
-        fit=fit,
+        fit=_msd_fit(motion["value"], at),
         alt="Mean squared displacement against the lag",
-        caption=f"{words}. The drift of the field is taken off.".lstrip(". "),
+        caption=f"{words}. The drift of the field is taken off.",
     )
+
+
+def _msd_fit(found: pd.Series[float], at: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """The persistent random walk; where its persistence is not known, the power law."""
+    alpha, diffusion = float(found["msd_alpha"]), float(found["diffusion"])
+    if not (np.isfinite([alpha, diffusion]).all() and len(at)):
+        return None
+    times = np.geomspace(at.min(), at.max(), 60)
+    error = float(found["localisation_sd"])
+    base = 4 * error**2 if np.isfinite(error) else 0.0
+    speed, persistence = float(found["rms_speed"]), float(found["persistence"])
+    if np.isfinite([speed, persistence]).all():
+        label = f"persistent random walk, α = {alpha:.2f}"
+        return times, furth(times, speed, persistence) + base, label
+    power = 4 * diffusion * times * (times / at.min()) ** (alpha - 1)
+    return times, power + base, f"power law, α = {alpha:.2f}"

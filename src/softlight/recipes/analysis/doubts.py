@@ -61,7 +61,7 @@ def _contradictions(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
     rate, low, high = _interval_columns(growth, "growth_rate")
     found = []
     count, area = growth.loc["count"], growth.loc["confluence"]
-    slower, faster = sorted((count, area), key=lambda row: float(row[rate]))
+    slower, faster = (count, area) if count[rate] <= area[rate] else (area, count)
     error = np.hypot(slower[high] - slower[rate], faster[rate] - faster[low])
     if faster[rate] - slower[rate] > error:  # False also of what is not known
         found.append(

@@ -16,7 +16,7 @@ from softlight.io.labels import LabelMovie, label_writer, open_label_movie
 from softlight.io.zarr import write_ome_zarr
 from softlight.measure.kinetics import track_kinetics
 from softlight.measure.morphology import measure_frame
-from softlight.measure.motion import motion_summary, msd_curve
+from softlight.measure.motion import motion_summary, msd_curve, velocity_autocorrelation
 from softlight.measure.population import event_rates, population_growth, population_table
 from softlight.recipes.analysis.doubts import doubts
 from softlight.recipes.analysis.find import found_cells, measured_image, with_bounds
@@ -25,7 +25,7 @@ from softlight.recipes.analysis.positions import Position
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.class_maps import with_held_in_movie
 from softlight.recipes.mending import not_mended
-from softlight.track.lineage import build_lineage, division_table
+from softlight.track.lineage import build_lineage, cell_cycles, division_table
 from softlight.track.movie import Tracked, track_cells
 from softlight.track.repair import COLUMNS as EDIT_COLUMNS
 from softlight.track.repair import repair
@@ -98,9 +98,9 @@ def analyze_movie(
     tables |= {"merges": tracked.merges, "drift": tracked.drift}
     if not found.classes.empty:
         tables["classes"] = found.classes
-    tables["divisions"] = division_table(
-        build_lineage(tracked.tracks), frame_interval_min=movie.frame_interval_min
-    )
+    lineage, interval = build_lineage(tracked.tracks), movie.frame_interval_min
+    tables["divisions"] = division_table(lineage, frame_interval_min=interval)
+    tables["cycles"] = cell_cycles(lineage, frame_interval_min=interval)
     tables |= motion_tables(tracked.objects, tracked.tracks, tracked.drift, movie)
     tables |= population_tables(tracked.objects, tracked.tracks, found.frames, movie)
     if isinstance(cells, Segmenter):
@@ -182,7 +182,7 @@ def _scores_of_untouched(
 def motion_tables(
     objects: pd.DataFrame, tracks: pd.DataFrame, drift: pd.DataFrame, movie: Movie
 ) -> dict[str, pd.DataFrame]:
-    """``kinetics``, ``msd`` and ``motion``, with the drift of the field taken off."""
+    """``kinetics``, ``msd``, ``autocorrelation``, ``motion``; the field's drift is taken off."""
     still = without_drift(objects, drift, movie.pixel_size_um)
     interval = movie.frame_interval_min
     motion = motion_summary(still, frame_interval_min=interval, tracks=tracks)
@@ -191,6 +191,9 @@ def motion_tables(
     return {
         "kinetics": track_kinetics(still, frame_interval_min=interval, localisation_sd=error),
         "msd": msd_curve(still, frame_interval_min=interval, tracks=tracks),
+        "autocorrelation": velocity_autocorrelation(
+            still, frame_interval_min=interval, localisation_sd=error, tracks=tracks
+        ),
         "motion": motion,
     }
 

@@ -15,6 +15,7 @@ from softlight.io.labels import open_label_movie
 from softlight.io.tables import read_parquet
 from softlight.recipes.analysis.charts import chart, growth_charts, time_of, track_charts
 from softlight.recipes.analysis.conditions import condition_section
+from softlight.recipes.analysis.numbers import events_table, motion_table
 from softlight.recipes.analysis.positions import Position
 from softlight.recipes.analysis.settings import AnalyzeSettings
 from softlight.recipes.analysis.state import folder_of
@@ -36,7 +37,18 @@ from softlight.report.track_pictures import movie_of_tracks
 MOST_SHOWN = 6  # positions with pictures
 _FRAMES_IN_ALL, _FEWEST_FRAMES, _MOST_FRAMES = 96, 12, 60
 _MOST_WARNINGS = 40
-_TABLES = ("objects", "tracks", "kinetics", "population", "growth", "msd", "motion")
+_TABLES = (
+    "objects",
+    "tracks",
+    "cycles",
+    "kinetics",
+    "population",
+    "growth",
+    "rates",
+    "msd",
+    "autocorrelation",
+    "motion",
+)
 Row = dict[str, Any]
 
 
@@ -245,7 +257,10 @@ def _one_movie(
         )
     ]
     if len(movie) > 1:
+        interval = record["frame_interval_min"]
         blocks += growth_charts(tables)
+        blocks.append(motion_table(tables["motion"]))
+        blocks.append(events_table(tables["rates"], tables["cycles"], frame_interval_min=interval))
     blocks += track_charts(tables, record)
     return blocks
 

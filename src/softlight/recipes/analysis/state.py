@@ -113,6 +113,7 @@ def forget(out: Path, name: str) -> None:
     (folder_of(out, name) / RECORD).unlink(missing_ok=True)
     for maps in ("labels", "classes"):
         (out / maps / f"{name}.tif").unlink(missing_ok=True)
+    (out / "lineage" / f"{name}.nwk").unlink(missing_ok=True)
     for table in folder_of(out, name).glob("*.parquet"):
         table.unlink()
     for left in (
