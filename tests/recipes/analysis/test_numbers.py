@@ -53,14 +53,9 @@ def test_motion_in_words() -> None:
     table = motion_table(motion((30.0, 20.0, 40.0))).table
     assert table.columns.tolist() == ["motion", "value", "95 % interval", "unit"]
     assert table["unit"].tolist()[-4:] == ["min", "µm", "µm² / min", ""]
-    short = motion_table(motion((NAN, 0.0, 10.0), "too short")).table
-    assert short.iloc[3].tolist() == [
-        "persistence time, P",
-        "below 10",
-        "0 to 10",
-        "min",
-        "too short",
-    ]
+    short = motion_table(motion((NAN, 0.0, 10.0), "too short"))
+    assert short.caption.endswith("Not known: too short.")
+    assert short.table.iloc[3].tolist() == ["persistence time, P", "below 10", "0 to 10", "min"]
 
 
 def test_events_in_words() -> None:

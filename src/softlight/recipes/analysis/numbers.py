@@ -25,21 +25,20 @@ _EVENTS = {
 
 
 def motion_table(motion: pd.DataFrame) -> Table:
-    """The rows of the table of motion in words, each with its interval or why it has none."""
+    """The rows of the table of motion in words, each with its interval, under what is not known."""
     rows = [
         (
             _MOTION[row["measure"]],
             value_words(row["value"], row["low"], row["high"]),
             interval_words(row["low"], row["high"]),
             "" if row["unit"] == "1" else plain_unit(row["unit"]),
-            row["note"],
         )
         for row in motion.to_dict("records")
     ]
-    table = pd.DataFrame(rows, columns=["motion", "value", "95 % interval", "unit", "note"])
-    if (table["note"] == "").all():
-        table = table.drop(columns="note")
-    return Table(table, caption="All cells together; intervals are between families of cells.")
+    table = pd.DataFrame(rows, columns=["motion", "value", "95 % interval", "unit"])
+    caption = "All cells together; intervals are between families of cells."
+    why = "; ".join(dict.fromkeys(note for note in motion["note"] if note))
+    return Table(table, caption=f"{caption} Not known: {why}." if why else caption)
 
 
 def events_table(
