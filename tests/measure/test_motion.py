@@ -145,6 +145,17 @@ def test_a_persistence_that_is_too_short_to_see_has_an_upper_end_only() -> None:
         assert diffusion["note"] == ""
 
 
+def test_an_error_beside_a_walk_that_is_not_seen_is_to_be_read_with_care() -> None:
+    objects = diffusing(cells=80, frames=30, seed=1)
+    rows = motion_summary(objects).set_index("measure")
+    assert np.isnan(rows.loc["persistence", "value"])
+    for name in ("corrected_mean_speed", "localisation_sd"):
+        assert np.isfinite(rows.loc[name, "value"])
+        assert rows.loc[name, "note"] == "part of the motion may be taken for error"
+    given = motion_summary(objects, localisation_sd=0.1).set_index("measure")
+    assert given.loc["corrected_mean_speed", "note"] == ""
+
+
 def test_straight_ways_have_a_lower_end_of_their_persistence_only() -> None:
     rng = np.random.default_rng(0)
     tables = [
@@ -213,6 +224,17 @@ def test_autocorrelation_falls_as_the_persistence_says() -> None:
     np.testing.assert_allclose(curve["correlation"][1:6], second / msd[1], atol=0.04)
     assert curve.loc[0, ["correlation", "low", "high"]].tolist() == [1, 1, 1]
     assert curve.loc[1, "lag_min"] == 10
+
+
+def test_a_correlation_beyond_one_is_none() -> None:
+    objects = walkers(cells=20, frames=12, error=1.0)
+    curve = velocity_autocorrelation(objects, frame_interval_min=10, localisation_sd=1.0)
+    assert curve["high"].max() <= 1
+    assert curve["low"].min() >= -1
+    assert curve["correlation"].notna().all()
+    too_much = velocity_autocorrelation(objects, frame_interval_min=10, localisation_sd=2.2)
+    assert too_much.loc[1, ["correlation", "low", "high"]].isna().all()
+    assert not (too_much["correlation"].abs() > 1 + 1e-9).any()
 
 
 def test_intervals_of_the_autocorrelation_hold_the_truth() -> None:

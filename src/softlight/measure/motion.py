@@ -31,6 +31,8 @@ ROWS = {  # after mean_speed, in the order of `_estimates`; L is the unit of len
     "diffusion": "{L}2_per_{T}",
     "msd_alpha": "1",
 }
+TOO_SHORT = "too short for this time between frames: only diffusion is seen"
+OF_ERROR = ("corrected_mean_speed", "localisation_sd")
 
 
 def msd_curve(
@@ -72,7 +74,8 @@ def velocity_autocorrelation(
 
     The localisation error makes successive steps turn back; 2 (σ / Δt)² is added at lag 1 and
     twice that taken off at lag 0. Columns: ``lag_frames``, ``lag_min``, ``correlation``, ``low``,
-    ``high``, ``tracks``, ``pairs``; nan where the error is as large as all motion.
+    ``high``, ``tracks``, ``pairs``; nan where the error is so near to all motion that the
+    correlation would be beyond -1 to 1.
     """
     positions, clones = _read(objects, frame_interval_min, tracks)
     error = 2 * (localisation_sd / positions.units.per_frame) ** 2
@@ -89,7 +92,9 @@ def velocity_autocorrelation(
         share[1:][np.isnan(products[1:])] = share[0]  # without the only clone at this lag
         weight = np.where(sums(clones, under, len(worth)) > 0, worth, 0)
         half = float(jackknife_half((share[1:] - share[0])[:, None], weight, level=level)[0])
-        ends = share[0], share[0] - half, share[0] + half
+        ends = np.array([share[0], max(share[0] - half, -1.0), min(share[0] + half, 1.0)])
+        if not abs(share[0]) <= 1 + 1e-9:  # the error is so near to all motion that little is left
+            ends[:] = np.nan
         rows.append((lag, *ends, int((under > 0).sum()), int(under.sum())))
     names = ["lag_frames", "correlation", "low", "high", "tracks", "pairs"]
     table = pd.DataFrame(rows, columns=names)
@@ -121,8 +126,8 @@ def motion_summary(
     seen), ``corrected_mean_speed`` (the localisation error taken off), ``rms_speed``,
     ``persistence``, ``localisation_sd``, ``diffusion``, ``msd_alpha``. The localisation error is
     fitted to the MSD of a persistent random walk unless it is given. A value that is not determined
-    is nan, and ``note`` says why; of a persistence time that is only known to be shorter, or
-    longer, than something, that is the interval's one end.
+    is nan, and ``note`` says why, or why to read a value with care; of a persistence time that is
+    only known to be shorter, or longer, than something, that is the interval's one end.
     """
     positions, clones = _read(objects, frame_interval_min, tracks)
     moved = displacements(positions)
@@ -154,6 +159,8 @@ def motion_summary(
     for at, (name, unit) in enumerate(ROWS.items()):
         unit = unit.format(L=units.length, T=units.time, Ts=units.times)
         note = "" if np.isfinite(whole[at]) else notes[at] or no_steps
+        if name in OF_ERROR and notes[2] == TOO_SHORT and localisation_sd is None:
+            note = "part of the motion may be taken for error"
         rows.append((name, whole[at], low[at], high[at], unit, note))
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high", "unit", "note"])
 
@@ -169,7 +176,7 @@ def _at_edge(edge: int, whole: Floats, low: Floats, high: Floats, lags: Floats) 
         if bounded:
             low[2], high[2] = 0.0, max(first, high[2])
         whole[1:3] = low[1] = high[1] = np.nan
-        return "too short for this time between frames: only diffusion is seen"
+        return TOO_SHORT
     if edge > 0:
         if bounded:
             low[2], high[2] = min(last, low[2]), np.inf

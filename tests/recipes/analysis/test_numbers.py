@@ -55,6 +55,8 @@ def test_motion_in_words() -> None:
     assert table["unit"].tolist()[-4:] == ["min", "µm", "µm² / min", ""]
     short = motion_table(motion((NAN, 0.0, 10.0), "too short"))
     assert short.caption.endswith("Not known: too short.")
+    careful = motion((30.0, 20.0, 40.0), "odd")
+    assert motion_table(careful).caption.endswith("families of cells. With care: odd.")
     assert short.table.iloc[3].tolist() == ["persistence time, P", "below 10", "0 to 10", "min"]
 
 

@@ -37,8 +37,11 @@ def motion_table(motion: pd.DataFrame) -> Table:
     ]
     table = pd.DataFrame(rows, columns=["motion", "value", "95 % interval", "unit"])
     caption = "All cells together; intervals are between families of cells."
-    why = "; ".join(dict.fromkeys(note for note in motion["note"] if note))
-    return Table(table, caption=f"{caption} Not known: {why}." if why else caption)
+    for known, words in ((False, "Not known"), (True, "With care")):
+        notes = motion.loc[motion["value"].notna() == known, "note"]
+        if why := "; ".join(dict.fromkeys(note for note in notes if note)):
+            caption += f" {words}: {why}."
+    return Table(table, caption=caption)
 
 
 def events_table(
