@@ -189,11 +189,7 @@ class Preprocessor:
             raise PreprocessError(
                 f"Labels have the shape {array.shape}; they must be (Y, X), not empty."
             )
-        height, width = self._shape((array.shape[0], array.shape[1]), pixel_size_um)
-        rows = ((np.arange(height) + 0.5) * array.shape[0] / height).astype(np.intp)
-        columns = ((np.arange(width) + 0.5) * array.shape[1] / width).astype(np.intp)
-        nearest: Raw = array[rows[:, None], columns]
-        return nearest
+        return nearest(array, self._shape((array.shape[0], array.shape[1]), pixel_size_um))
 
 
 def stretched_anew(noisy: Float, still: Float, whole: Float, config: PreprocessConfig) -> Float:
@@ -307,3 +303,11 @@ def resized(image: Float, shape: tuple[int, int]) -> Float:
     tensor = torch.from_numpy(np.ascontiguousarray(image))[None]
     at_size = F.interpolate(tensor, shape, mode="bilinear", antialias=True)
     return np.asarray(at_size[0].numpy(), np.float32)
+
+
+def nearest(plane: Raw, shape: tuple[int, int]) -> Raw:
+    """The plane (Y, X) at another size: of each pixel the value of the nearest one, a copy."""
+    rows = ((np.arange(shape[0]) + 0.5) * plane.shape[0] / shape[0]).astype(np.intp)
+    columns = ((np.arange(shape[1]) + 0.5) * plane.shape[1] / shape[1]).astype(np.intp)
+    found: Raw = plane[rows[:, None], columns]
+    return found

@@ -27,7 +27,8 @@ from softlight.data.degrade import worsened
 from softlight.data.degraded import degraded_samples
 from softlight.data.loader import Cache, Change, Decoded, TrainingBatches, count_classes, decode
 from softlight.data.normalize import Preprocessor
-from softlight.data.samples import Progress, counted, listed
+from softlight.data.samples import Progress, Sample, counted, listed
+from softlight.data.sized import at_cell_diameter
 from softlight.data.splits import Split, spread
 from softlight.data.unlabelled import doubting
 from softlight.inference.predict import Segmenter
@@ -94,8 +95,7 @@ def train(
     preprocessor = Preprocessor(recipe.preprocess, in_channels=recipe.model.in_channels)
     names = {sample.name for sample in split.train}
     apart = [sample for sample in split.validation if sample.name not in names]
-    doubt = recipe.data.doubt_unlabelled
-    every = [*(doubting(s) if doubt else s for s in split.train), *apart]
+    every = _as_they_train(recipe, split.train, apart)
     with Cache() as cache:
         decoded = decode(
             every,
@@ -144,6 +144,15 @@ def train(
                 callback.noted(line)
     spec = save_model(out, result.network, spec, card=_card(spec, result))
     return Trained(out, spec, result, split)
+
+
+def _as_they_train(
+    recipe: Recipe, training: Sequence[Sample], held_out: Sequence[Sample]
+) -> list[Sample]:
+    """The samples as the settings have them read: their doubtful regions, their size."""
+    doubt, diameter = recipe.data.doubt_unlabelled, recipe.data.cell_diameter_px
+    every = [*(doubting(sample) if doubt else sample for sample in training), *held_out]
+    return [at_cell_diameter(sample, diameter) for sample in every] if diameter else every
 
 
 def check_finds_cells(recipe: Recipe) -> None:
