@@ -189,7 +189,7 @@ def test_the_clock_ends_a_run_and_a_minute_budget_replaces_epochs(tmp_path: Path
 
 def test_minutes_of_the_processor_do_not_run_while_it_waits(tmp_path: Path) -> None:
     class Waits(Callback):
-        def step(self, report: StepReport) -> None:  # noqa: ARG002
+        def step(self, report: StepReport) -> None:
             time.sleep(0.4)
 
     run = trainer(tmp_path, minutes=0.005, clock="processor", callbacks=[Waits()])
