@@ -342,8 +342,7 @@ Quantiles = tuple[float, float, float]  # lowest, median, highest
 class SizeConfig(_Frozen):
     """How scores tell the size of cells: in an image made ever larger, they rise at one size."""
 
-    score: Fraction  # the mean raw score that is passed
-    octaves: float  # log2 of the size at which it is, 0 = the size that the network was trained at
+    octaves: float  # log2 of the size at which they do, 0 = the size that the network trained at
     spread: Annotated[float, Field(ge=0)] | None = None  # standard deviation over training images
 
 

@@ -13,7 +13,7 @@ from softlight.data.normalize import PreprocessError
 from softlight.data.samples import Annotated, Sample
 from softlight.inference.predict import Segmenter
 from softlight.recipes.divide import Options
-from softlight.recipes.scale import fit_scale, learn_size, passes_at
+from softlight.recipes.scale import CLEARLY, fit_scale, learn_size, passes_at
 from softlight.recipes.segment import Reading, segment
 
 RADIUS = 8  # of the training cells
@@ -50,6 +50,11 @@ def blurred(**fields: object) -> Segmenter:
     return Segmenter(Blurred(), spec, device="cpu", precision="32")
 
 
+def is_near(zoom: float, right: float) -> bool:
+    """Whether it is so near that the image would be left alone."""
+    return 1 / CLEARLY < zoom / right < CLEARLY
+
+
 @pytest.fixture(scope="module")
 def taught() -> Segmenter:
     """A segmenter that has learned how its scores rise with size."""
@@ -64,7 +69,7 @@ def test_cells_of_another_size_are_brought_to_that_of_the_training(
 ) -> None:
     scaled = fit_scale(field(radius, seed=7)[0], taught)
     assert scaled.source == "estimate"
-    assert scaled.zoom == pytest.approx(RADIUS / radius, rel=0.25)
+    assert is_near(scaled.zoom, RADIUS / radius)
     assert "--no-rescale" in scaled.note
     assert "--cell-diameter" in scaled.note
 
@@ -81,7 +86,7 @@ def test_it_costs_about_one_more_pass(taught: Segmenter, monkeypatch: pytest.Mon
     monkeypatch.setattr(Segmenter, "_run", lambda self, x: (seen.append(x.size), run(self, x))[1])
     image = field(RADIUS, side=512)[0]
     assert fit_scale(image, taught).zoom == 1
-    assert sum(seen) < 1.1 * image.size
+    assert sum(seen) < 1.5 * image.size
 
 
 def test_without_a_hint_nothing_is_done(taught: Segmenter) -> None:
@@ -89,9 +94,9 @@ def test_without_a_hint_nothing_is_done(taught: Segmenter) -> None:
     assert fit_scale(image, blurred()).zoom == 1  # an older model, which knows no sizes
     assert fit_scale(image, taught, Options(rescale=False)).zoom == 1
     assert fit_scale(np.full_like(image, 20), taught).zoom == 1  # nothing in it
-    assert passes_at(np.full_like(image, 20), taught, 0.5) is None
+    assert passes_at(np.full_like(image, 20), taught) is None
     whole = PreprocessConfig(method="range", minimum=0, maximum=255, resize_to=(64, 64))
-    fingerprint = FingerprintConfig(images=1, traits={}, size=SizeConfig(score=0.5, octaves=-1))
+    fingerprint = FingerprintConfig(images=1, traits={}, size=SizeConfig(octaves=-1))
     assert fit_scale(image, blurred(preprocess=whole, fingerprint=fingerprint)).zoom == 1
 
 
@@ -146,7 +151,7 @@ def test_segment_says_what_it_did(taught: Segmenter, tmp_path: Path) -> None:
     image, labels = field(24)
     tifffile.imwrite(tmp_path / "large.tif", image)
     (result,) = segment([tmp_path / "large.tif"], taught, tmp_path / "out", reading=Reading())
-    assert result.begun.zoom == pytest.approx(1 / 3, rel=0.25)
+    assert is_near(result.begun.zoom, 1 / 3)
     assert "as large as those of the training images" in result.notes[0]
     assert result.rows[0]["cells"] == labels.max()
     run = (tmp_path / "out" / "run.json").read_text(encoding="utf-8")

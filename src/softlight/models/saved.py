@@ -227,6 +227,11 @@ def _read_version_1(values: dict[str, Any], source: str) -> ModelSpec:
     if isinstance(values.get("split"), dict):
         split = {name: one for name, one in values["split"].items() if name != "seed_threshold"}
         values = {**values, "split": split}
+    fingerprint = values.get("fingerprint")
+    if isinstance(fingerprint, dict) and "score" in fingerprint.get("size", {}):
+        # Sizes were told by another rule, whose figures say nothing by the present one.
+        fingerprint = {name: one for name, one in fingerprint.items() if name != "size"}
+        values = {**values, "fingerprint": fingerprint}
     return parse_model_spec(values, source=source)
 
 

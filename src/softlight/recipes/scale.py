@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from softlight.config import ConfigError, SizeConfig
+from softlight.config import ConfigError, PredictConfig, SizeConfig
 from softlight.data.samples import Progress, Sample
 from softlight.inference.predict import Segmenter
 from softlight.measure.traits import image_traits, odd_traits
@@ -23,7 +24,8 @@ _OCTAVES = tuple(step / 2 for step in range(-9, 4))  # sizes tried, the smallest
 _BUDGET = 1 / 8  # of the frame's pixels, at each size tried
 _LEAST_PX = 192**2
 _LEAST_CELLS = 4
-_OF_PLATEAU = 0.75  # the level that is passed, of the mean score at the right size
+_OF_BEST = 0.85  # the level that is passed, of the best score
+_AHEAD = 3  # at so many larger sizes
 _SURE_OCTAVES = 0.5  # larger spread over the training images: sizes cannot be told
 
 Source = Literal["as it is", "cell diameter", "pixel size", "estimate"]
@@ -80,7 +82,7 @@ def fit_scale(
     size = None if spec.fingerprint is None else spec.fingerprint.size
     if size is None:
         return Scaled(segmenter)
-    passed = passes_at(frame, segmenter, size.score, pixel_size_um=pixel_size_um)
+    passed = passes_at(frame, segmenter, pixel_size_um=pixel_size_um)
     if passed is None:
         return Scaled(segmenter)
     zoom = 2 ** (passed - size.octaves)
@@ -98,47 +100,39 @@ def learn_size(
     segmenter: Segmenter, samples: Sequence[Sample], *, progress: Progress | None = None
 ) -> SizeConfig | None:
     """How scores rise with size in annotated images; None where they do not tell sizes apart."""
-    curves = []
+    found = []
     for number, sample in enumerate(samples):
         annotated = sample.read()
-        size = annotated.pixel_size_um
-        every = _curve(annotated.image, segmenter, [o for o in _OCTAVES if o <= 0], size)
-        curves.append(list(every))
+        found.append(passes_at(annotated.image, segmenter, pixel_size_um=annotated.pixel_size_um))
         if progress is not None:
             progress(number + 1, len(samples))
-    plateaus = [curve[-1][1] for curve in curves if curve[-1][1] > 0]
-    if not plateaus:
+    known = [octaves for octaves in found if octaves is not None]
+    spread = float(np.std(known)) if len(known) > 1 else None
+    if len(known) <= len(found) / 2 or (spread or 0.0) > _SURE_OCTAVES:
         return None
-    level = _OF_PLATEAU * float(np.median(plateaus))
-    found = [at for curve in curves if (at := _first_pass(curve, level)) is not None]
-    spread = float(np.std(found)) if len(found) > 1 else None
-    if len(found) <= len(curves) / 2 or (spread or 0.0) > _SURE_OCTAVES:
-        return None
-    return SizeConfig(score=level, octaves=float(np.median(found)), spread=spread)
+    return SizeConfig(octaves=float(np.median(known)), spread=spread)
 
 
 def passes_at(
-    frame: Image, segmenter: Segmenter, level: float, *, pixel_size_um: float | None = None
+    frame: Image, segmenter: Segmenter, *, pixel_size_um: float | None = None
 ) -> float | None:
-    """The octaves by which the frame must be enlarged for its cells to score so; None if never.
+    """The octaves by which the frame must be enlarged for its cells to be well seen; None if never.
 
-    Too small, cells are not seen as such, and scores are low; they rise steeply where cells near
-    the size of the training, and stay high beyond it. So the lowest size at which they are high
-    tells more than the one at which they are highest.
+    Too small, cells are not seen as such, and scores are low; they rise steeply, are best near the
+    size of the training, and fall little beyond it. So the lowest size at which they are nearly as
+    good as at larger ones tells more than the one at which they are highest. How high they get
+    depends on the image, so no fixed level is asked for.
     """
-    points: list[tuple[float, float]] = []
-    for point in _curve(frame, segmenter, _OCTAVES, pixel_size_um):
-        points.append(point)
-        if point[1] >= level:
-            break
-    return _first_pass(points, level)
+    single = copy.copy(segmenter)
+    single.spec = segmenter.spec.model_copy(update={"predict": PredictConfig()})
+    return _first_pass(list(_curve(frame, single, pixel_size_um)))
 
 
 def _curve(
-    frame: Image, segmenter: Segmenter, octaves: Sequence[float], pixel_size_um: float | None
+    frame: Image, segmenter: Segmenter, pixel_size_um: float | None
 ) -> Iterator[tuple[float, float]]:
     """(octaves, mean sureness of the cells) of the frame at rising sizes, 0 with too few cells."""
-    for octave in octaves:
+    for octave in _OCTAVES:
         sized = segmenter.zoomed(2.0**octave)
         part = _middle(frame, sized.scale_for(frame.shape, pixel_size_um), octave)
         maps = sized.maps(part, pixel_size_um=pixel_size_um)
@@ -162,16 +156,14 @@ def _middle(frame: Image, scale: float, octave: float) -> Image:
     return frame[top : top + rows, left : left + columns]
 
 
-def _first_pass(points: Sequence[tuple[float, float]], level: float) -> float | None:
-    """Where the scores first reach the level, on the line between two sizes."""
-    before: tuple[float, float] | None = None
-    for octave, score in points:
-        if score >= level:
-            if before is None:
-                return octave
-            rise = (level - before[1]) / (score - before[1])
-            return before[0] + rise * (octave - before[0])
-        before = (octave, score)
+def _first_pass(points: Sequence[tuple[float, float]]) -> float | None:
+    """Where scores come near those at larger sizes, on the line between two sizes."""
+    for index, (octave, score) in enumerate(points):
+        level = _OF_BEST * max(later for _, later in points[index : index + 1 + _AHEAD])
+        if 0 < level <= score:
+            before, lower = points[max(index - 1, 0)]
+            rise = (level - lower) / (score - lower) if score > lower else 1.0
+            return before + max(rise, 0.0) * (octave - before)
     return None
 
 
