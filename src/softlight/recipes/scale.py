@@ -106,8 +106,9 @@ def learn_size(
         found.append(passes_at(annotated.image, segmenter, pixel_size_um=annotated.pixel_size_um))
         if progress is not None:
             progress(number + 1, len(samples))
-    known = [octaves for octaves in found if octaves is not None]
-    spread = float(np.std(known)) if len(known) > 1 else None
+    known = np.array([octaves for octaves in found if octaves is not None])
+    # The usual distance from the median, as a standard deviation: one odd image decides nothing.
+    spread = float(1.4826 * np.median(np.abs(known - np.median(known)))) if len(known) > 1 else None
     if len(known) <= len(found) / 2 or (spread or 0.0) > _SURE_OCTAVES:
         return None
     return SizeConfig(octaves=float(np.median(known)), spread=spread)
