@@ -343,7 +343,7 @@ def _spec(
             "recipe": recipe.name,
             "training_images": str(len(training)),
             "validation_images": str(held_out),
-            **({"started_from": recipe.train.init} if recipe.train.init else {}),
+            **({"started_from": Path(recipe.train.init).name} if recipe.train.init else {}),
             **provenance,
         },
     )
