@@ -343,7 +343,7 @@ class SizeConfig(_Frozen):
     """How scores tell the size of cells: in an image made ever larger, they rise at one size."""
 
     octaves: float  # log2 of the size at which they do, 0 = the size that the network trained at
-    spread: Annotated[float, Field(ge=0)] | None = None  # standard deviation over training images
+    spread: Annotated[float, Field(ge=0)] | None = None  # deviation of training images
 
 
 class FingerprintConfig(_Frozen):

@@ -7,7 +7,6 @@ how many were left.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from softlight.io.files import replacing
+from softlight.io.strict_json import plain
 
 ALL = "all"  # the group that holds every image
 _STATISTICS = ("mean", "sd", "median", "minimum", "maximum")
@@ -175,24 +175,11 @@ def write_metrics(
     if pooled is not None:
         content["pooled"] = pooled.to_dict(orient="records")
     with replacing(path) as temporary:
-        text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(
+            plain(content), indent=2, ensure_ascii=False, allow_nan=False, default=str
+        )
         temporary.write_bytes(f"{text}\n".encode(errors="backslashreplace"))
     csv_path = path.with_suffix(".csv")
     with replacing(csv_path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", errors="backslashreplace")
     return path, csv_path
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON knows it: what is not finite becomes null, the unknown its text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or value is pd.NA or isinstance(value, bool | int | str):
-        return None if value is pd.NA else value
-    return str(value)

@@ -42,10 +42,10 @@ def mean_of_views(
         predict: the network.
         flow: the second output points along Y, the third along X; mirrored, they turn around.
     """
-    total: Array | None = None
-    for answer in _answers(image, views, predict, flow=flow):
-        total = answer if total is None else np.add(total, answer, out=total)
-    assert total is not None
+    answers = _answers(image, views, predict, flow=flow)
+    total = next(answers)
+    for answer in answers:
+        total += answer
     total /= len(views)
     return total
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from softlight.io.files import replacing
 
 
@@ -16,16 +19,19 @@ def write_json(path: Path, values: Any) -> None:
 
     Python would write NaN and Infinity, which JSON does not have and most programs refuse.
     """
-    text = json.dumps(_finite(values), indent=2, allow_nan=False)
+    text = json.dumps(plain(values), indent=2, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _finite(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value as JSON knows it: numpy's numbers as Python's, None for what is not finite."""
     if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
+        return [plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
 from softlight.io.images import ImageError, Movie, find_images, open_movie
 from softlight.io.labels import label_writer, open_label_movie
+from softlight.io.strict_json import write_json
 from softlight.io.zarr import write_ome_zarr
 from softlight.measure.morphology import measure_frame
 from softlight.recipes.apart import keep_apart
@@ -348,5 +348,4 @@ def _write_summary(
         "device": str(segmenter.device),
         "files": summary(results),
     }
-    with replacing(out / "run.json") as temporary:
-        temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")
+    write_json(out / "run.json", run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 
 from softlight.config import ConfigError
 from softlight.data.degradation import coarse_shape, shrunk
-from softlight.io.files import replacing
 from softlight.io.images import ImageError, Movie, find_images, open_movie
 from softlight.io.shrunk import Compression, Origin, read_origin, write_shrunk
+from softlight.io.strict_json import write_json
 from softlight.recipes.provenance import stamp
 from softlight.recipes.segment import Reading, output_names
 
@@ -222,6 +221,4 @@ def _write_summary(results: Sequence[ShrunkFile], out: Path, **settings: object)
         }
         for one in results
     ]
-    with replacing(out / "shrunk.json") as temporary:
-        text = json.dumps({"provenance": stamp(), "settings": settings, "files": files}, indent=2)
-        temporary.write_text(text, encoding="utf-8")
+    write_json(out / "shrunk.json", {"provenance": stamp(), "settings": settings, "files": files})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import pandas as pd
 
 from softlight.inference.predict import Segmenter
 from softlight.io.files import replacing
+from softlight.io.strict_json import plain, write_json
 from softlight.measure.photons import light_of
 from softlight.recipes.plan.choose import by_gentleness, judge
 from softlight.recipes.plan.curves import Curves, summary_of
@@ -165,15 +165,14 @@ def _write(found: Plan, settings: PlanSettings, segmenter: Segmenter, out: Path)
         if len(table):
             with replacing(out / name) as temporary:
                 table.to_csv(temporary, index=False, float_format="%.6g")
-    with replacing(out / "plan.json") as temporary:
-        temporary.write_text(json.dumps(as_json(found, settings, segmenter), indent=2), "utf-8")
+    write_json(out / "plan.json", as_json(found, settings, segmenter))
 
 
 def as_json(found: Plan, settings: PlanSettings, segmenter: Segmenter) -> dict[str, Any]:
     """The plan as plain values; None is what is unknown, or an image as it is."""
     chosen = found.recommended
     known = {k: v for k, v in asdict(settings).items() if k not in ("factors", "photons")}
-    values: dict[str, Any] = _plain(
+    values: dict[str, Any] = plain(
         {
             "provenance": stamp(),
             "model": segmenter.spec.name,
@@ -189,15 +188,3 @@ def as_json(found: Plan, settings: PlanSettings, segmenter: Segmenter) -> dict[s
         }
     )
     return values
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, np.integer | np.bool_):
-        return value.item()
-    return value
