@@ -138,6 +138,7 @@ class ModelConfig(_Frozen):
     name: str = "unet"
     depth: Annotated[int, Field(ge=1, le=7)] = 4  # times the image is halved
     width: Annotated[int, Field(ge=1, le=512)] = 16  # filters of the first level, doubled at each
+    stride: Annotated[int, Field(ge=1, le=4)] = 1  # side of the squares of pixels taken as one
     in_channels: Annotated[int, Field(ge=1)] = 1
     out_channels: Annotated[int, Field(ge=1)] = 1  # 1 = one logit, foreground or not
     norm: Literal["batch", "group", "none"] = "batch"
@@ -149,6 +150,16 @@ class ModelConfig(_Frozen):
     base: str = "unet"  # a name in FAMILY: the network inside one that is made of several
     second_base: str = ""  # of the second one inside, where it is to be another; "" = base
     ensemble: Literal["none", "fixed", "learned"] = "learned"  # autoprep: how answers are merged
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of an image are padded to a multiple of."""
+        return int(self.stride * 2**self.depth)
+
+    @property
+    def values_per_pixel(self) -> float:
+        """What the first level, the largest one, keeps of each pixel of the image."""
+        return self.width / self.stride**2
 
 
 class LossTerm(_Frozen):
@@ -184,10 +195,10 @@ class SplitConfig(_Frozen):
 class OptimizerConfig(_Frozen):
     """The optimiser and its step size."""
 
-    name: Literal["adam", "adamw", "sgd"] = "adam"
+    name: Literal["adam", "adamw", "muon", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd only
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd and muon
 
 
 class ScheduleConfig(_Frozen):

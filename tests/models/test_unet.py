@@ -57,3 +57,32 @@ def test_weights_start_at_the_scale_of_kaiming():
     model = build_model(ModelConfig(depth=3, width=32))
     weight = model.downs[1][1][0].weight  # 64 to 128 channels
     assert weight.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["unet", "unetpp", "attention-unet"])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (13, 30), (32, 32)])
+def test_squares_of_pixels_are_taken_as_one_and_answered_apart(name, height, width):
+    config = ModelConfig(name=name, depth=2, width=4, stride=2, in_channels=2, out_channels=3)
+    model = build_model(config.model_copy(update={"deep_supervision": True})).eval()
+    output = model(torch.rand(2, 2, height, width))
+    assert output.logits.shape == (2, 3, height, width)
+    assert output.auxiliary
+    assert all(side.shape == output.logits.shape for side in output.auxiliary.values())
+
+
+def test_each_pixel_of_a_square_has_its_own_answer():
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(depth=1, width=4, stride=2)).eval()
+    image = torch.zeros(1, 1, 64, 64)
+    plain = model(image).logits
+    image[0, 0, 8, 9] = 5.0
+    changed = model(image).logits - plain
+    here = changed[0, 0, 8:10, 8:10].flatten()
+    assert len(set(here.tolist())) == 4
+    assert changed[0, 0, 48:, 48:].abs().max() == 0  # far away nothing changes
+
+
+def test_a_stride_makes_the_finest_level_lighter():
+    fine, coarse = ModelConfig(width=16), ModelConfig(width=32, stride=2, depth=3)
+    assert (fine.multiple, coarse.multiple) == (16, 16)
+    assert coarse.values_per_pixel == fine.values_per_pixel / 2

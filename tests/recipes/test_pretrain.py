@@ -119,7 +119,9 @@ def test_a_network_of_another_shape_is_refused(
     data: Path, learned: Trained, tmp_path: Path
 ) -> None:
     settings = {**QUICK, "train.init": str(learned.folder), "model.width": 8}
-    with pytest.raises(SavedModelError, match="Start from a model of the same depth and width"):
+    with pytest.raises(
+        SavedModelError, match="Start from a model of the same depth, width and stride"
+    ):
         train_folder(tiny_recipe(), data, tmp_path, settings=settings)
 
 

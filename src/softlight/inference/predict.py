@@ -64,7 +64,7 @@ class Segmenter:
         self.preprocessor = Preprocessor(spec.preprocess, in_channels=spec.model.in_channels)
         self._model = copy.deepcopy(model).eval()
         self._model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._multiple = 2**spec.model.depth
+        self._multiple = spec.model.multiple
         self._tile = tile
 
     @classmethod
@@ -172,7 +172,7 @@ class Segmenter:
 
     def _predict(self, image: Array, *, progress: Callable[[int, int], None] | None) -> Array:
         height, width = image.shape[-2:]
-        if self._tile == 0 and height * width * self.spec.model.width <= WHOLE_LIMIT:
+        if self._tile == 0 and height * width * self.spec.model.values_per_pixel <= WHOLE_LIMIT:
             return self._run(image)
         tile, overlap = self._tile_and_overlap()
         return predict_tiled(
@@ -180,7 +180,7 @@ class Segmenter:
         )
 
     def _tile_and_overlap(self) -> tuple[int, int]:
-        side = self._tile or math.isqrt(WHOLE_LIMIT // (2 * self.spec.model.width))
+        side = self._tile or math.isqrt(int(WHOLE_LIMIT / (2 * self.spec.model.values_per_pixel)))
         tile = max(side // self._multiple, 4) * self._multiple
         overlap = max(LEAST_OVERLAP, round(2 * (self.spec.cell_diameter_px or 0)))
         return tile, min(overlap, tile // 2)

@@ -43,7 +43,7 @@ class Restorer:
         self.device = choose_device(device)
         self.preprocessor = Preprocessor(spec.preprocess, in_channels=spec.model.in_channels)
         self._model = copy.deepcopy(model).eval().to(self.device)
-        self._multiple = 2**spec.model.depth
+        self._multiple = spec.model.multiple
 
     @classmethod
     def from_saved(cls, name_or_folder: str | Path, *, device: str = "auto") -> Restorer:
@@ -67,7 +67,7 @@ class Restorer:
 
     def _whole_or_tiled(self, image: Array) -> Array:
         height, width = image.shape[-2:]
-        filters = self.spec.model.width
+        filters = self.spec.model.values_per_pixel
         if height * width * filters <= WHOLE_LIMIT:
             return self._run(image)
         side = int((WHOLE_LIMIT / filters) ** 0.5)

@@ -54,7 +54,7 @@ class AutoPrep(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.in_channels = config.in_channels
-        self.multiple = 2**config.depth
+        self.multiple = config.multiple
         self.maps = max(config.out_channels, 2)  # one logit is of two classes
         self.ensemble = config.ensemble
         self.first = build_base(config, out_channels=self.maps, deep_supervision=False)

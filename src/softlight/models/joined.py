@@ -9,7 +9,7 @@ from softlight.models.double_unet import DoubleUNet
 from softlight.models.family import FAMILY
 from softlight.models.saved import SavedModelError, load_model
 
-_SHAPE = ("depth", "width", "norm", "upsampling", "in_channels")
+_SHAPE = ("depth", "width", "stride", "norm", "upsampling", "in_channels")
 
 
 def join(restorer: str | Path, segmenter: str | Path) -> tuple[DoubleUNet, ModelSpec]:

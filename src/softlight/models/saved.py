@@ -190,7 +190,8 @@ def adopt_weights(network: nn.Module, name_or_folder: str | Path) -> float:
     if share < 0.5:
         raise SavedModelError(
             f"The model {name_or_folder} fits only {share:.0%} of this network. Start from a model "
-            "of the same depth and width, or set model.depth and model.width to its own."
+            "of the same depth, width and stride, or set model.depth, model.width and model.stride "
+            "to its own."
         )
     network.load_state_dict(fitting, strict=False)
     return share
