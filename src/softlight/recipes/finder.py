@@ -1,20 +1,17 @@
-"""The cells of a movie, frame by frame, and how surely they are counted."""
+"""The cells of a movie, frame by frame."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from softlight.config import ModelSpec
-from softlight.evaluate.intervals import confluence_interval, count_interval
 from softlight.inference.predict import Segmenter
 from softlight.io.finer import nearest, on_grid
 from softlight.io.images import Movie
 from softlight.io.shrunk import read_origin
-from softlight.recipes.divide import Found, Options, right_cells
+from softlight.recipes.divide import Found, Options
 from softlight.recipes.regime import look_at, regime_of
 from softlight.recipes.suspect import faults_of, in_words
 from softlight.recipes.working import Working, find_working, fit_working
@@ -120,30 +117,3 @@ class CellFinder:
             seen.resolution,
             seen.photons,
         )
-
-
-class Bounds(NamedTuple):
-    """Intervals of what one frame truly holds, nan where nobody knows."""
-
-    count_low: float
-    count_high: float
-    confluence_low: float
-    confluence_high: float
-
-
-def bounds(
-    scores: npt.NDArray[np.float64], confluence: float, spec: ModelSpec, *, known: bool
-) -> Bounds:
-    """What a frame truly holds, nine times in ten, by the errors of images that were held out.
-
-    Args:
-        scores: of the cells that were found.
-        confluence: share of the frame that was called cell.
-        spec: of the model; nan where nothing was held out in its training.
-        known: whether the movie is like the training images; of another, nobody knows how wrong
-            the model is.
-    """
-    trust = spec.trust if known else None
-    counts = count_interval(right_cells(scores, spec), None if trust is None else trust.count)
-    shares = confluence_interval(confluence, None if trust is None else trust.confluence)
-    return Bounds(*counts, *shares)

@@ -41,7 +41,10 @@ from softlight.report.trust_charts import chart_of_reliability
 MOST_PICTURES = 9
 SHOWN = ("dice", "iou", "pixel_accuracy", "precision", "recall", "boundary_dice")
 SHOWN_MEMBRANE = ("rand_error", "rand_error_best", "rand_precision", "rand_recall", "voi")
-SHOWN_CELLS = ("ap50", "ap75", "ap", "f1", "pq", "aji", "seg", "count_error", "count_error_abs")
+SHOWN_CELLS = (
+    *("ap50", "ap75", "ap", "f1", "pq", "aji", "seg", "count_error", "count_error_abs"),
+    *("count_within", "confluence_within"),
+)
 _LESS_TELLING = [f"ap{number}" for number in (55, 60, 65, 70, 80, 85, 90, 95)]  # in metrics.csv
 
 

@@ -29,8 +29,10 @@ from softlight.inference.predict import (
 )
 from softlight.io.folder import frame_files
 from softlight.io.labels import read_labels
+from softlight.recipes.bounds import bounds, holding
 from softlight.recipes.divide import Options, divide_cells, probabilities, raw_scores
 from softlight.recipes.scale import fit_scale
+from softlight.recipes.suspect import faults_of
 
 Instances = Literal["auto", "yes", "no"]
 Labels = npt.NDArray[np.int32]
@@ -104,10 +106,25 @@ def score_network(
             probability=probability,
         )
         item.scores["loss"] = cross_entropy(probability, item.truth, annotated.valid)
+        if cells is not None and sureness is not None and spec.trust and spec.trust.confluence:
+            item.scores.update(_held(annotated, cells, sureness, sized))
         scored.append(item)
         if progress is not None:
             progress(index + 1, len(samples))
     return scored
+
+
+def _held(
+    annotated: Annotated, cells: Labels, sureness: npt.NDArray[np.float64], segmenter: Segmenter
+) -> dict[str, float]:
+    """Whether count and covered area lie in the intervals that the model gives, as in use."""
+    size = annotated.pixel_size_um
+    known = annotated.valid is None or bool(annotated.valid.all())
+    known = known and not faults_of(annotated.image, segmenter, cells, pixel_size_um=size)
+    found = bounds(sureness, float((cells > 0).mean()), segmenter.spec, known=known)
+    truth = annotated.labels
+    count = len(np.unique(truth[truth > 0]))
+    return holding(found, count=count, confluence=float((truth > 0).mean()))
 
 
 def score_predictions(

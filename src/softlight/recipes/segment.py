@@ -21,10 +21,11 @@ from softlight.io.strict_json import write_json
 from softlight.io.zarr import write_ome_zarr
 from softlight.measure.morphology import measure_frame
 from softlight.recipes.apart import keep_apart
+from softlight.recipes.bounds import bounds
 from softlight.recipes.class_maps import COLUMNS as CLASS_COLUMNS
 from softlight.recipes.class_maps import ClassMaps, class_path, shares_in_words, with_held
 from softlight.recipes.divide import Found, Options
-from softlight.recipes.finder import Begun, CellFinder, bounds
+from softlight.recipes.finder import Begun, CellFinder
 from softlight.recipes.provenance import stamp
 
 COLUMNS = [

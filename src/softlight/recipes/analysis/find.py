@@ -19,10 +19,11 @@ from softlight.measure.quality import frame_quality
 from softlight.recipes.analysis.given_labels import labels_of
 from softlight.recipes.analysis.kept import KeptFrames
 from softlight.recipes.analysis.positions import Position
+from softlight.recipes.bounds import Bounds, bounds
 from softlight.recipes.class_maps import COLUMNS as CLASS_COLUMNS
 from softlight.recipes.class_maps import ClassMaps, class_path
 from softlight.recipes.divide import Options
-from softlight.recipes.finder import Begun, Bounds, CellFinder, bounds
+from softlight.recipes.finder import Begun, CellFinder
 
 Scores = NDArray[np.float64]
 Classes = NDArray[np.int32]
