@@ -19,7 +19,7 @@ import pandas as pd
 
 from softlight.apps.commands.training import parse_assignments
 from softlight.apps.progress import TrainingLines, say
-from softlight.config import Recipe, with_settings
+from softlight.config import Recipe
 from softlight.data.samples import Sample, counted
 from softlight.data.sets import open_dataset
 from softlight.data.splits import Split, split_as, split_fraction, spread
@@ -27,6 +27,7 @@ from softlight.evaluate.table import markdown_table, write_metrics
 from softlight.inference.predict import Segmenter
 from softlight.models.card import CardText, model_card
 from softlight.models.saved import save_model
+from softlight.recipes.beginning import with_beginning
 from softlight.recipes.divide import Options
 from softlight.recipes.library import load_recipe
 from softlight.recipes.provenance import sources
@@ -237,7 +238,7 @@ def main() -> None:
         "train.minutes": options.minutes,
         **parse_assignments(options.settings),
     }
-    recipe = with_settings(load_recipe(shipped.recipe), settings)
+    recipe = with_beginning(load_recipe(shipped.recipe), settings)
     folders = folders_of(shipped, options.shared, options.out / f"{options.name}-data")
     dataset = open_dataset(list(folders))
     for note in dataset.notes:

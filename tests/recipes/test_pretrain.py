@@ -13,6 +13,7 @@ from softlight.data.samples import DataError
 from softlight.data.sets import open_dataset
 from softlight.inference.predict import Segmenter
 from softlight.models.saved import CARD, SavedModelError, load_model
+from softlight.recipes.beginning import with_beginning
 from softlight.recipes.crossval import cross_validate
 from softlight.recipes.library import list_recipes, load_recipe
 from softlight.recipes.pretrain import pretrain, pretraining
@@ -123,6 +124,19 @@ def test_a_network_of_another_shape_is_refused(
         SavedModelError, match="Start from a model of the same depth, width and stride"
     ):
         train_folder(tiny_recipe(), data, tmp_path, settings=settings)
+
+
+def test_the_network_has_the_shape_of_the_one_that_it_begins_from(learned: Trained) -> None:
+    other = with_settings(tiny_recipe(), {"model.width": 5, "model.stride": 2, "model.depth": 1})
+    begun = {"train.init": str(learned.folder)}
+    own = learned.spec.model
+    chosen = with_beginning(other, begun).model
+    assert (chosen.width, chosen.stride, chosen.depth) == (own.width, own.stride, own.depth)
+    assert chosen.out_channels == other.model.out_channels
+    assert with_beginning(other, begun | {"model.width": 8}).model.width == 8  # as it was asked for
+    assert with_beginning(other, {}).model == other.model
+    of_another_kind = with_settings(other, {"model.name": "unetpp"})
+    assert with_beginning(of_another_kind, begun).model == of_another_kind.model
 
 
 def test_a_run_goes_on_to_the_same_weights(data: Path, learned: Trained, tmp_path: Path) -> None:

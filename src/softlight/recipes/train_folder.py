@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from softlight.config import Recipe, with_settings
+from softlight.config import Recipe
 from softlight.data.sets import open_dataset
 from softlight.data.splits import split_as, split_list, spread
 from softlight.recipes.advise import advise
+from softlight.recipes.beginning import with_beginning
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import training_page
 from softlight.recipes.pictures import TrainingPictures
@@ -63,7 +64,7 @@ def train_folder(
         chosen = advice.recipe
     else:
         chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    chosen = with_settings(chosen, settings or {})
+    chosen = with_beginning(chosen, settings or {})
     check_finds_cells(chosen)
     samples = spread(dataset.samples, chosen.data.images)
     if validation is None:

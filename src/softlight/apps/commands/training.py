@@ -192,10 +192,10 @@ def crossval(
 ) -> None:
     """Cross-validate a recipe; run it again after an interruption and it goes on."""
     from softlight.apps.progress import TrainingLines, say
-    from softlight.config import with_settings
     from softlight.data.sets import open_dataset
     from softlight.evaluate.classes import across_folds, in_percent
     from softlight.evaluate.table import markdown_table, summarize
+    from softlight.recipes.beginning import with_beginning
     from softlight.recipes.crossval import class_scores_by_fold, cross_validate
     from softlight.recipes.library import load_recipe
 
@@ -207,7 +207,7 @@ def crossval(
         say(line)
     with interruptible(_how_to_go_on):
         table = cross_validate(
-            with_settings(load_recipe(recipe), settings),
+            with_beginning(load_recipe(recipe), settings),
             dataset,
             out,
             k=folds,
