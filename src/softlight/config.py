@@ -124,6 +124,7 @@ class DataConfig(_Frozen):
     patch_px: Annotated[int, Field(ge=0)] = 256  # side of the random square crops; 0 = whole image
     samples_per_epoch: Annotated[int, Field(ge=0)] = 0  # 0 = one per training image
     by_area: bool = False  # an image of so many crops' area comes as often, not once as any other
+    balance_sets: bool = False  # of several data sets, the crops of each come as often
     # Each image is brought to the size at which its median cell is so wide; 0: as it is.
     cell_diameter_px: Annotated[float, Field(ge=0)] = 0.0
     doubt_unlabelled: bool = False  # large regions like cells, but unannotated, teach nothing

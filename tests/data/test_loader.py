@@ -101,6 +101,23 @@ def test_large_images_give_as_many_crops_as_they_have_room_for() -> None:
         assert Counter(seen[:6]) == Counter(seen[6:]) == {0: 1, 1: 1, 2: 4}
 
 
+def test_a_small_set_comes_as_often_as_a_large_one() -> None:
+    origins = ["large", "large", "large", "large", "small"]
+    images = [replace(image, origin=o) for image, o in zip(flat(5, side=8), origins, strict=True)]
+    images.append(replace(flat(6, side=16)[5], origin="wide"))  # four crops in one image
+    runs = batches(
+        images,
+        augment=PLAIN,
+        batch_size=1,
+        patch_px=8,
+        samples_per_epoch=12,
+        by_area=True,
+        balance_sets=True,
+    )
+    seen = [int(batch.image.mean()) for batch in runs.epoch(0)]
+    assert Counter(seen) == {0: 1, 1: 1, 2: 1, 3: 1, 4: 4, 5: 4}
+
+
 def test_without_a_number_of_samples_an_epoch_is_every_image_once() -> None:
     seen = [int(b.image.mean()) for b in batches(flat(4), augment=PLAIN, batch_size=1).epoch(0)]
     assert sorted(seen) == [0, 1, 2, 3]

@@ -51,6 +51,7 @@ class Decoded:
     levels: npt.NDArray[np.float64] | None = None  # (C, 2) of no light, and of the brightest
     whole: npt.NDArray[np.float32] | None = None  # (C, Y, X) the image that a crop is of
     clean: npt.NDArray[np.float32] | None = None  # (C, Y, X) as it was, where it was made worse
+    origin: str = ""  # the data set that it is of, where there are several
 
 
 class Batch(NamedTuple):
@@ -158,6 +159,7 @@ def decode(
                 labels=_kept(labels, cache) if parts else None,
                 maps=_kept(TARGETS[target](labels), cache) if parts else None,
                 levels=preprocessor.levels(annotated.image),
+                origin=sample.tags.get("set", ""),
             )
         )
         if progress is not None:
@@ -256,11 +258,14 @@ class TrainingBatches:
 
     def _turns_of_images(self) -> npt.NDArray[np.int64]:
         """The index of each image as often as it comes in a round."""
-        images = np.arange(len(self._decoded))
-        if not self._config.by_area:
-            return images
-        crops = [item.classes.size / math.prod(self._patch) for item in self._decoded]
-        return np.repeat(images, np.maximum(np.rint(crops), 1).astype(np.int64))
+        turns = np.ones(len(self._decoded))
+        if self._config.by_area:
+            turns = np.array([item.classes.size for item in self._decoded]) / math.prod(self._patch)
+        if self._config.balance_sets:
+            _, of_set = np.unique([item.origin for item in self._decoded], return_inverse=True)
+            sums = np.bincount(of_set, turns)
+            turns = turns * (sums.max() / sums)[of_set]
+        return np.repeat(np.arange(len(turns)), np.maximum(np.rint(turns), 1).astype(np.int64))
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Which image each sample of the epoch comes from: all in turn before any again."""
