@@ -91,12 +91,13 @@ SIM = Source("ctc/Fluo-N2DH-SIM+", "Cell Tracking Challenge")
 U373 = Source("ctc/PhC-C2DH-U373", "Cell Tracking Challenge", annotation="gold")
 MODELS = {
     "phase": Shipped(
-        "cells",
-        (LIVECELL,),
-        (USIIGACI, U373),
+        "phase",
+        (LIVECELL, USIIGACI),
+        (U373,),
         None,
         CardText(
-            summary="Single cells in phase contrast at about 10x, learnt from LIVECell images.",
+            summary="Single cells in phase contrast, from full resolution down to an eighth, learnt "
+            "from LIVECell and Usiigaci images.",
             intended_use="A first look at single cells in phase contrast, and a start for your own "
             "model (`softlight train --init phase`). Not for commercial use.",
         ),
