@@ -96,7 +96,7 @@ MODELS = {
         (U373,),
         None,
         CardText(
-            summary="Single cells in phase contrast, from full resolution down to an eighth, learnt "
+            summary="Single cells in phase contrast, down to an eighth of the resolution, learnt "
             "from LIVECell and Usiigaci images.",
             intended_use="A first look at single cells in phase contrast, and a start for your own "
             "model (`softlight train --init phase`). Not for commercial use.",
