@@ -13,6 +13,7 @@ import numpy as np
 
 from softlight.io.files import replacing
 from softlight.io.labels import smallest_type
+from softlight.io.strict_json import write_json
 from softlight.recipes.divide import Found
 from softlight.recipes.finder import Begun
 
@@ -58,9 +59,7 @@ class KeptFrames:
     def keep(self, t: int, found: Found, begun: Begun) -> None:
         """Write down one frame, and what the first one said of all."""
         if self.begun is None:
-            with replacing(self._folder / BEGUN) as temporary:
-                text = json.dumps({"inputs": self._inputs, **asdict(begun)}, indent=2)
-                temporary.write_text(text, encoding="utf-8")
+            write_json(self._folder / BEGUN, {"inputs": self._inputs, **asdict(begun)})
             self.begun = begun
         labels = found.labels.astype(smallest_type(int(found.labels.max(initial=0))))
         parts: dict[str, Any] = {"labels": labels, "scores": found.scores}
