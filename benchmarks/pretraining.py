@@ -4,8 +4,9 @@ r"""What images without annotation are worth: training from nothing, and after p
         --pretrain-minutes 20 --out runs/pretraining
 
 In every row the test images are the same, and none of their wells is looked at in pre-training or
-in training. `--epochs` and `--pretrain-epochs` in place of minutes compare the same number of
-steps, where the machine has other things to do. What is done already in `--out` is not done again.
+in training. With `--shipped phase-open` training begins also with the weights of that model. `--set
+train.clock=processor` counts minutes of the processor, where the machine has other things to do.
+What is done already in `--out` is not done again.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from softlight.data.splits import Fold, folds, split_fraction, spread
 from softlight.evaluate.table import markdown_table, write_metrics
 from softlight.inference.predict import Segmenter
 from softlight.models.saved import SPEC
+from softlight.recipes.beginning import with_beginning
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pretrain import pretrain_on, pretraining
 from softlight.recipes.score import score_network, to_table
@@ -72,10 +74,12 @@ def run(data: Path, counts: Sequence[int], out: Path, options: argparse.Namespac
         place = out / f"fold-{number + 1}"
         frames = frames_for(data, fold.test)
         model = pretrained(frames, pretraining(base, long), place / "pretraining")
+        starts = [(SCRATCH, ""), (BEFORE, str(model))]
+        starts += [(f"as {Path(name).name}", name) for name in options.shipped]
         for count in counts:
             samples = spread(fold.train, count)
-            for name, init in ((SCRATCH, ""), (BEFORE, str(model))):
-                recipe = with_settings(base, {"train.init": init})
+            for name, init in starts:
+                recipe = with_beginning(base, {"train.init": init})
                 folder = place / f"{name.replace(' ', '-')}-{count}"
                 table = scores(recipe, samples, fold, folder)
                 row = {"images": count, "start": name, "fold": number + 1}
@@ -97,6 +101,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="in place of minutes")
     parser.add_argument("--pretrain-epochs", type=int, help="in place of minutes")
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 3, 10])
+    parser.add_argument("--shipped", nargs="*", default=[], help="also begin as these models")
     parser.add_argument("--folds", type=int, default=1, help=f"of {PARTS}; each pre-trains anew")
     parser.add_argument("--set", dest="sets", action="append", help="a setting, as model.width=8")
     parser.add_argument("--out", type=Path, default=Path("runs/pretraining"))
