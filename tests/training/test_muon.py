@@ -23,9 +23,10 @@ def test_a_gradient_of_zero_moves_nothing():
     assert evened(torch.zeros(4, 6)).abs().max() == 0
 
 
-def test_a_step_is_as_long_as_one_of_adamw():
+@pytest.mark.parametrize("inputs", [16, 1])
+def test_a_step_is_as_long_as_one_of_adamw(inputs):
     torch.manual_seed(0)
-    kernel = torch.nn.Parameter(torch.zeros(32, 16, 3, 3))
+    kernel = torch.nn.Parameter(torch.zeros(32, inputs, 3, 3))
     kernel.grad = torch.randn_like(kernel)
     Muon([{"params": [kernel]}], lr=0.01).step()
     assert kernel.square().mean().sqrt().item() == pytest.approx(0.2 * 0.01, rel=0.2)

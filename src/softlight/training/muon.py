@@ -84,7 +84,7 @@ def _kernel_step(gradient: Tensor, state: dict[str, Tensor], momentum: float) ->
     kept = state["momentum_buffer"].mul_(momentum).add_(gradient)
     matrix = (gradient + momentum * kept).flatten(1)
     length: float = _LIKE_ADAMW * max(matrix.shape) ** 0.5
-    return evened(matrix).view(gradient.shape) * length
+    return evened(matrix).reshape(gradient.shape) * length
 
 
 def _adam_step(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
