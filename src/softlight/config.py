@@ -125,8 +125,9 @@ class DataConfig(_Frozen):
     samples_per_epoch: Annotated[int, Field(ge=0)] = 0  # 0 = one per training image
     by_area: bool = False  # an image of so many crops' area comes as often, not once as any other
     balance_sets: bool = False  # of several data sets, the crops of each come as often
-    # Each image is brought to the size at which its median cell is so wide; 0: as it is.
-    cell_diameter_px: Annotated[float, Field(ge=0)] = 0.0
+    # Each image, or each data set, is brought to the size at which its median cell is so wide.
+    cell_diameter_px: Annotated[float, Field(ge=0)] = 0.0  # 0: as it is
+    sized_by: Literal["image", "set"] = "image"
     doubt_unlabelled: bool = False  # large regions like cells, but unannotated, teach nothing
     foreground_bias: Fraction = 0.0  # share of crops that are centred on a labelled pixel
     border_weight: Annotated[float, Field(ge=0)] = 0.0  # extra weight of pixels at class borders

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from softlight.data.cells import median_cell_diameter
 from softlight.data.samples import Annotated, Sample
-from softlight.data.sized import at_cell_diameter
+from softlight.data.sized import at_cell_diameter, sized_by_set
 
 RNG = np.random.default_rng(0)
 
@@ -44,3 +46,18 @@ def test_images_of_that_size_and_without_single_cells_stay_as_they_are() -> None
     foreground = Annotated(np.ones((20, 20)), (RNG.random((20, 20)) > 0.5).astype(np.int32))
     kept = at_cell_diameter(Sample("mask", "mask", lambda: foreground), 24).read()
     assert kept is foreground
+
+
+def test_images_of_a_set_keep_their_sizes_to_each_other() -> None:
+    def of(name: str, side: int) -> Sample:
+        return replace(squares(side), tags={"set": name})
+
+    samples = [of("a", 10), of("a", 20), of("a", 40), of("b", 8)]
+    mask = np.zeros((16, 16), np.int32)
+    mask[2:9, 2:9] = 1
+    foreground = Annotated(mask.astype(np.uint8), mask)
+    samples.append(Sample("mask", "mask", lambda: foreground, {"set": "c"}))
+    found = [sample.read() for sample in sized_by_set(samples, 24, like=samples[:4])]
+    widths = [median_cell_diameter(one.labels) for one in found[:4]]
+    assert widths == pytest.approx([12, 24, 48, 24], rel=0.1)
+    assert found[4].labels.shape == (16, 16)  # nobody knows how wide its cells are

@@ -28,7 +28,7 @@ from softlight.data.degraded import degraded_samples
 from softlight.data.loader import Cache, Change, Decoded, TrainingBatches, count_classes, decode
 from softlight.data.normalize import Preprocessor
 from softlight.data.samples import Progress, Sample, counted, listed
-from softlight.data.sized import at_cell_diameter
+from softlight.data.sized import at_cell_diameter, sized_by_set
 from softlight.data.splits import Split, spread
 from softlight.data.unlabelled import doubting
 from softlight.inference.predict import Segmenter
@@ -152,7 +152,11 @@ def _as_they_train(
     """The samples as the settings have them read: their doubtful regions, their size."""
     doubt, diameter = recipe.data.doubt_unlabelled, recipe.data.cell_diameter_px
     every = [*(doubting(sample) if doubt else sample for sample in training), *held_out]
-    return [at_cell_diameter(sample, diameter) for sample in every] if diameter else every
+    if not diameter:
+        return every
+    if recipe.data.sized_by == "set":
+        return sized_by_set(every, diameter, like=training)
+    return [at_cell_diameter(sample, diameter) for sample in every]
 
 
 def check_finds_cells(recipe: Recipe) -> None:
