@@ -22,7 +22,7 @@ from softlight.apps.progress import TrainingLines, say
 from softlight.config import Recipe
 from softlight.data.samples import Sample, counted
 from softlight.data.sets import open_dataset
-from softlight.data.splits import Split, split_as, split_fraction, spread
+from softlight.data.splits import Split, split_as, split_fraction, split_list, spread
 from softlight.evaluate.table import markdown_table, write_metrics
 from softlight.inference.predict import Segmenter
 from softlight.models.card import CardText, model_card
@@ -146,9 +146,9 @@ def folders_of(shipped: Shipped, shared: Path, out: Path) -> dict[Path, str]:
 
 
 def parts_of(
-    samples: Sequence[Sample], recipe: Recipe, fraction: float
+    samples: Sequence[Sample], recipe: Recipe, fraction: float, validation: Sequence[str] = ()
 ) -> tuple[Split, tuple[Sample, ...]]:
-    """What trains and validates, and what is kept from both."""
+    """What trains and validates (by name, where names are given), and what is kept from both."""
     simulated = tuple(sample for sample in samples if sample.tags.get("set") == SIMULATED)
     training = [sample for sample in samples if sample.tags.get("set") != SIMULATED]
     held_out: tuple[Sample, ...] = ()
@@ -156,7 +156,10 @@ def parts_of(
         kept = [split_fraction(of_set, fraction, by="group", seed=1) for of_set in by_set(training)]
         training = [sample for part in kept for sample in part.train]
         held_out = tuple(sample for part in kept for sample in part.validation)
-    split = split_as(training, recipe.data, seed=0)
+    if validation:
+        split = split_list(training, validation)
+    else:
+        split = split_as(training, recipe.data, seed=0)
     return replace(split, train=split.train + simulated), held_out
 
 
@@ -230,6 +233,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--out", type=Path, default=Path("runs/ship"))
     parser.add_argument("--test-fraction", type=float, default=0.2, help="0: all images train")
+    parser.add_argument("--validation", default="", help="names of images, with commas between")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", dest="settings")
     options = parser.parse_args()
@@ -244,7 +248,8 @@ def main() -> None:
     dataset = open_dataset(list(folders))
     for note in dataset.notes:
         say(note)
-    split, held_out = parts_of(dataset.samples, recipe, options.test_fraction)
+    names = [name for name in options.validation.split(",") if name]
+    split, held_out = parts_of(dataset.samples, recipe, options.test_fraction, names)
     trained = train(
         recipe,
         split,
@@ -257,6 +262,8 @@ def main() -> None:
     write_metrics(folder / "test", images, by="set")
     means = means_of(images)
     command = f"python benchmarks/ship.py {options.name} --minutes {options.minutes:g}"
+    if options.validation:
+        command += f" --validation {options.validation}"
     if options.settings:
         command += f" --set {' '.join(options.settings)}"
     card = carded(trained, shipped, means, command)
