@@ -262,6 +262,8 @@ def main() -> None:
     write_metrics(folder / "test", images, by="set")
     means = means_of(images)
     command = f"python benchmarks/ship.py {options.name} --minutes {options.minutes:g}"
+    if options.test_fraction != parser.get_default("test_fraction"):
+        command += f" --test-fraction {options.test_fraction:g}"
     if options.validation:
         command += f" --validation {options.validation}"
     if options.settings:
