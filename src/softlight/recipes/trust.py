@@ -84,7 +84,8 @@ def learn_trust(
         progress: told (done, total).
     """
     judged_on = spread(_of_cells(held_out or training), MOST_JUDGED)
-    seen, sized = spread(training, MOST_SEEN), spread(_of_cells(training), MOST_SIZED)
+    like = _of_their_sets(training, judged_on)
+    seen, sized = spread(like, MOST_SEEN), spread(_of_cells(training), MOST_SIZED)
     total = len(judged_on) + len(seen) + len(sized)
 
     def told(before: int) -> Progress:
@@ -192,6 +193,16 @@ def in_words(trust: TrustConfig) -> list[str]:
 def _of_cells(samples: Sequence[Sample]) -> Sequence[Sample]:
     """Those whose cells are told apart; all, where none is."""
     return [sample for sample in samples if not is_binary(sample)] or samples
+
+
+def _of_their_sets(samples: Sequence[Sample], judged_on: Sequence[Sample]) -> Sequence[Sample]:
+    """Those of the data sets that errors were learned on: of others, nobody knows how wrong it is.
+
+    So intervals are not given for images that are like simulated scenes alone, which train and
+    never judge.
+    """
+    known = {sample.tags.get("set") for sample in judged_on}
+    return [sample for sample in samples if sample.tags.get("set") in known] or samples
 
 
 def _calibration(images: Sequence[Judged]) -> CalibrationConfig | None:
