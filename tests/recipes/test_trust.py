@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,27 @@ def test_intervals_need_images_of_two_groups_that_were_held_out() -> None:
     assert alone is not None
     assert alone.count is None
     assert "one well or movie" in in_words(alone)[1]
+
+
+def test_the_fingerprint_is_of_the_sets_whose_errors_are_known() -> None:
+    def of(name: str, samples: list[Sample]) -> list[Sample]:
+        return [replace(sample, tags={"set": name}) for sample in samples]
+
+    def bright(sample: Sample) -> Sample:
+        annotated = sample.read()
+        image = np.minimum(annotated.image.astype(int) * 2, 255).astype(np.uint8)
+        return replace(sample, reader=lambda: replace(annotated, image=image))
+
+    real, held_out = of("real", fields(3)), of("real", fields(2, start=5))
+    other = of("simulated", [bright(sample) for sample in fields(3, start=9)])
+    alone = learn_trust(bright_segmenter(), real, held_out).fingerprint
+    both = learn_trust(bright_segmenter(), real + other, held_out).fingerprint
+    unjudged = learn_trust(bright_segmenter(), real + other, []).fingerprint
+    assert alone is not None
+    assert both is not None
+    assert both.traits == alone.traits
+    assert unjudged is not None
+    assert unjudged.traits != alone.traits  # nothing was held out: all trained, all count
 
 
 def test_a_network_of_few_cells_says_nothing_of_probabilities() -> None:
