@@ -203,7 +203,7 @@ TABLE: list[Row] = [
     ("crossval", "--minutes", ["2.5"], "recipe/train/minutes", 2.5),
     ("crossval", "--epochs", ["7"], "recipe/train/epochs", 7),
     ("crossval", "--set", ["model.width=32"], "recipe/model/width", 32),
-    ("crossval", "--init", ["m"], "recipe/train/init", "m"),
+    ("crossval", "--init", ["phase-open"], "recipe/train/init", "phase-open"),
     ("crossval", "--annotation", ["gold"], "annotation", "gold"),
     ("crossval", "--device", ["cpu"], "recipe/train/device", "cpu"),
     ("crossval", "--seed", ["4"], "recipe/train/seed", 4),

@@ -10,7 +10,7 @@ from softlight.config import Recipe
 from softlight.data.sets import open_dataset
 from softlight.data.splits import split_as, split_list, spread
 from softlight.recipes.advise import advise
-from softlight.recipes.beginning import with_beginning
+from softlight.recipes.beginning import find_beginning, with_beginning
 from softlight.recipes.library import load_recipe
 from softlight.recipes.pages import training_page
 from softlight.recipes.pictures import TrainingPictures
@@ -64,7 +64,13 @@ def train_folder(
         chosen = advice.recipe
     else:
         chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    chosen = with_beginning(chosen, settings or {})
+    settings = settings or {}
+    if recipe is None and not any(key.startswith(("train.init", "model.")) for key in settings):
+        begun = find_beginning(dataset.samples, chosen)
+        if begun is not None:
+            note(begun.in_words)
+            settings = {**settings, "train.init": begun.name}
+    chosen = with_beginning(chosen, settings)
     check_finds_cells(chosen)
     samples = spread(dataset.samples, chosen.data.images)
     if validation is None:

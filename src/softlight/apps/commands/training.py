@@ -36,7 +36,10 @@ Seed = Annotated[int | None, typer.Option("--seed", help="Seed of every random c
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")]
 Init = Annotated[
     str | None,
-    typer.Option("--init", help="Begin with the weights of this model, by name or folder."),
+    typer.Option(
+        "--init",
+        help="Begin with the weights of this model, by name or folder; none: from nothing.",
+    ),
 ]
 Annotation = Annotated[
     str,
@@ -84,7 +87,7 @@ def chosen_settings(
         "train.epochs": epochs,
         "train.device": device,
         "train.seed": seed,
-        "train.init": init,
+        "train.init": "" if init == "none" else init,
     }
     given: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     if epochs is not None:
