@@ -92,12 +92,12 @@ U373 = Source("ctc/PhC-C2DH-U373", "Cell Tracking Challenge", annotation="gold")
 MODELS = {
     "phase": Shipped(
         "phase",
-        (LIVECELL, USIIGACI),
-        (U373,),
+        (LIVECELL,),
+        (USIIGACI, U373),
         None,
         CardText(
-            summary="Single cells in phase contrast, down to an eighth of the resolution, learnt "
-            "from LIVECell and Usiigaci images.",
+            summary="Single cells in phase contrast at about 10x, learnt from LIVECell images at any "
+            "resolution from full to an eighth.",
             intended_use="A first look at single cells in phase contrast, and a start for your own "
             "model (`softlight train --init phase`). Not for commercial use.",
         ),
