@@ -96,8 +96,8 @@ MODELS = {
         (USIIGACI, U373),
         None,
         CardText(
-            summary="Single cells in phase contrast at about 10x, learnt from LIVECell images at any "
-            "resolution from full to an eighth.",
+            summary="Single cells in phase contrast at about 10x, learnt from LIVECell images at "
+            "any resolution from full to an eighth.",
             intended_use="A first look at single cells in phase contrast, and a start for your own "
             "model (`softlight train --init phase`). Not for commercial use.",
         ),
