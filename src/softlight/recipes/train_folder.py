@@ -66,6 +66,7 @@ def train_folder(
         chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     settings = settings or {}
     if recipe is None and not any(key.startswith(("train.init", "model.")) for key in settings):
+        note("Trying whether a shipped model knows such cells …")
         begun = find_beginning(dataset.samples, chosen)
         if begun is not None:
             note(begun.in_words)
