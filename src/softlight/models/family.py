@@ -11,6 +11,8 @@ from softlight.models.attention_unet import AttentionUNet
 from softlight.models.unet import UNet
 from softlight.models.unetpp import UNetPlusPlus
 
+# What two networks of one kind must have alike, so that the weights of one fit the other.
+SHAPE = ("depth", "width", "stride", "norm", "upsampling")
 FAMILY: dict[str, Callable[[ModelConfig], nn.Module]] = {
     "unet": UNet,
     "unetpp": UNetPlusPlus,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from softlight.config import ModelSpec
 from softlight.models.double_unet import DoubleUNet
-from softlight.models.family import FAMILY
+from softlight.models.family import FAMILY, SHAPE
 from softlight.models.saved import SavedModelError, load_model
 
-_SHAPE = ("depth", "width", "stride", "norm", "upsampling", "in_channels")
+_ALIKE = (*SHAPE, "in_channels")
 
 
 def join(restorer: str | Path, segmenter: str | Path) -> tuple[DoubleUNet, ModelSpec]:
@@ -35,7 +35,7 @@ def join(restorer: str | Path, segmenter: str | Path) -> tuple[DoubleUNet, Model
                 f"these can: {', '.join(FAMILY)}."
             )
     differing = [
-        name for name in _SHAPE if getattr(restores.model, name) != getattr(finds.model, name)
+        name for name in _ALIKE if getattr(restores.model, name) != getattr(finds.model, name)
     ]
     if restores.preprocess != finds.preprocess:
         differing.append("preprocess")

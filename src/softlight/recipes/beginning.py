@@ -14,11 +14,11 @@ from softlight.data.samples import Sample
 from softlight.data.single_cells import is_binary
 from softlight.data.splits import spread
 from softlight.inference.predict import Segmenter
+from softlight.models.family import SHAPE
 from softlight.models.saved import find_model, read_spec
 from softlight.recipes.divide import Options
 from softlight.recipes.score import score_network
 
-SHAPE = ("depth", "width", "stride", "norm", "upsampling")
 OPEN = ("phase-open", "nuclei")  # shipped models whose licences bind nobody
 TRIED_ON = 3  # images
 LEAST_AP50 = 0.15  # a model that finds less has nothing to begin from
@@ -60,7 +60,7 @@ def find_beginning(samples: Sequence[Sample], recipe: Recipe) -> Beginning | Non
             Segmenter.from_saved(name), tried, options=Options(cell_diameter_px=width)
         )
         scores = [item.scores.get("ap50", 0.0) for item in scored]
-        found.append(Beginning(name, float(np.nanmean(scores)) if scores else 0.0))
+        found.append(Beginning(name, float(np.nanmean(scores))))
     best = max(found, key=lambda one: one.ap50, default=None)
     return best if best is not None and best.ap50 >= LEAST_AP50 else None
 

@@ -107,7 +107,7 @@ def score_network(
         )
         item.scores["loss"] = cross_entropy(probability, item.truth, annotated.valid)
         if cells is not None and sureness is not None and spec.trust and spec.trust.confluence:
-            item.scores.update(_held(annotated, cells, sureness, sized))
+            item.scores.update(_held(item, cells, sureness, sized))
         scored.append(item)
         if progress is not None:
             progress(index + 1, len(samples))
@@ -115,16 +115,15 @@ def score_network(
 
 
 def _held(
-    annotated: Annotated, cells: Labels, sureness: npt.NDArray[np.float64], segmenter: Segmenter
+    item: Scored, cells: Labels, sureness: npt.NDArray[np.float64], segmenter: Segmenter
 ) -> dict[str, float]:
     """Whether count and covered area lie in the intervals that the model gives, as in use."""
-    size = annotated.pixel_size_um
+    annotated, size = item.annotated, item.annotated.pixel_size_um
     known = annotated.valid is None or bool(annotated.valid.all())
     known = known and not faults_of(annotated.image, segmenter, cells, pixel_size_um=size)
     found = bounds(sureness, float((cells > 0).mean()), segmenter.spec, known=known)
-    truth = annotated.labels
-    count = len(np.unique(truth[truth > 0]))
-    return holding(found, count=count, confluence=float((truth > 0).mean()))
+    covered = float((annotated.labels > 0).mean())
+    return holding(found, count=item.scores["cells_true"], confluence=covered)
 
 
 def score_predictions(
